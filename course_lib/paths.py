@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def _checkout() -> Path | None:
-    """The checkout's root, or None when the package was installed from a wheel or unpacked from the student zip."""
+    """The checkout's root; None for an installed wheel and for the unpacked student zip."""
     root = _PACKAGE.parent
     return root if (root / "data" / "README.md").is_file() else None
 
@@ -26,7 +26,7 @@ def data_path(*parts: str) -> Path:
 
 
 def cache_path() -> Path:
-    """Folder of the downloaded data sets: `$COURSE_DATA`, else the checkout's `data/cache`, else the user's cache."""
+    """Folder of downloads: `$COURSE_DATA`, else the checkout's `data/cache`, else the user's cache folder."""
     if chosen := os.environ.get("COURSE_DATA"):
         return Path(chosen).expanduser()
     if root := _checkout():

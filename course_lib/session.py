@@ -1,25 +1,212 @@
 """The start of a lesson: backend, seed, plot style, and a report of the machine."""
 
+import importlib.util
 import os
+import platform
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}  # Keras backend -> module it needs
+PROFILES = ("quick", "full")
 
 
 def seed() -> int:
-    """Seed of this run's training: `$COURSE_SEED`, 0 when unset."""
-    return int(os.environ.get("COURSE_SEED", "0"))
+    """Seed of this run's training: `$COURSE_SEED`, 0 when unset.
+
+    >>> isinstance(seed(), int)
+    True
+    """
+    text = os.environ.get("COURSE_SEED", "0")
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"COURSE_SEED must be a whole number, received {text!r}.") from None
+
+
+def profile() -> str:
+    """Name of the profile that runs: `$COURSE_PROFILE`, "quick" when unset."""
+    from .errors import unknown
+
+    name = os.environ.get("COURSE_PROFILE") or "quick"
+    if name not in PROFILES:
+        raise unknown("profile in COURSE_PROFILE", name, PROFILES)
+    return name
 
 
 def pick(*, quick, full):
-    """The one switch between the two profiles (`$COURSE_PROFILE`, "quick" when unset).
+    """The one switch between the two profiles.
 
-    >>> pick(quick=2, full=20)
+    `quick` needs no internet and no GPU and takes seconds; `full` uses the real data sets. `$COURSE_PROFILE`
+    chooses.
+
+    >>> pick(quick=2, full=2)
     2
     """
-    return full if os.environ.get("COURSE_PROFILE", "quick") == "full" else quick
+    return full if profile() == "full" else quick
 
 
 def start(seed: int | None = None) -> None:
-    """Placeholder until the session module is complete."""
+    """Prepares a lesson: chooses the Keras backend, quietens TensorFlow, sets the seed and the plot style.
+
+    Args:
+        seed: seed of all random numbers; None takes `$COURSE_SEED`, or 0.
+
+    Prints two lines about the machine. Calling it again is harmless.
+
+    Raises:
+        ImportError: no backend is installed.
+    """
+    _choose_backend()
+    _quieten()
+    import keras
+    import matplotlib.pyplot as plt
+
+    keras.utils.set_random_seed(globals()["seed"]() if seed is None else seed)
+    plt.style.use(Path(__file__).with_name("course.mplstyle"))
+    print("\n".join(report().lines()))
 
 
-def report() -> None:
-    """Placeholder until the session module is complete."""
+@dataclass(frozen=True)
+class Report:
+    """What the kit runs on. Its text is a table; `course doctor` reads the fields."""
+
+    kit: str
+    python: str
+    platform: str
+    backend: str
+    devices: list[str]
+    cores: int
+    memory_gb: float | None
+    profile: str
+    data: dict[str, str] = field(default_factory=dict)
+    packages: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def gpus(self) -> list[str]:
+        """Names of the accelerators that the backend sees."""
+        return [name for name in self.devices if not name.lower().startswith("cpu")]
+
+    def lines(self) -> list[str]:
+        """The two lines that a lesson's first cell prints."""
+        where = self.gpus[0] if self.gpus else f"{self.cores} CPU cores, no GPU"
+        version = self.packages.get(self.backend, "")
+        backend = f"Keras {self.packages.get('keras')} on {self.backend} {version}".strip()
+        at_hand = ", ".join(name for name, state in self.data.items() if state == "ready")
+        return [
+            f"Course kit {self.kit} · {backend} · {where}",
+            f"Profile {self.profile!r} · data at hand: {at_hand}",
+        ]
+
+    def table(self):
+        """The report as a `Table`, one row a fact."""
+        from .tables import Table
+
+        memory = "unknown" if self.memory_gb is None else f"{self.memory_gb:.0f} GB"
+        facts = {
+            "course kit": self.kit,
+            "Python": f"{self.python} on {self.platform}",
+            "backend": f"{self.backend} (Keras chooses it from KERAS_BACKEND)",
+            "devices": ", ".join(self.devices) or "none",
+            "CPU cores, memory": f"{self.cores}, {memory}",
+            "profile": f"{self.profile} (COURSE_PROFILE)",
+            **{f"data: {name}": state for name, state in self.data.items()},
+            **{f"package: {name}": version for name, version in self.packages.items()},
+        }
+        return Table([{"what": k, "value": v} for k, v in facts.items()], caption="This machine")
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def report() -> Report:
+    """Versions, backend, devices, memory and the data at hand on this machine."""
+    from . import __version__, datasets
+
+    backend = _choose_backend()
+    _quieten()
+    names = ["keras", backend, "numpy", "matplotlib", "scikit-learn"]
+    return Report(
+        kit=__version__,
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        backend=backend,
+        devices=_devices(backend),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        memory_gb=_memory_gb(),
+        profile=profile(),
+        data=datasets.available(),
+        packages={name: version for name in names if (version := _version(name))},
+    )
+
+
+def _choose_backend() -> str:
+    """Name of the backend: what Keras already runs on, else `$KERAS_BACKEND`, else the first installed."""
+    if "keras" in sys.modules:
+        return sys.modules["keras"].backend.backend()
+    chosen = os.environ.get("KERAS_BACKEND")
+    if not chosen:
+        chosen = next((name for name, module in BACKENDS.items() if importlib.util.find_spec(module)), None)
+    if chosen is None:
+        raise ImportError(
+            "Keras needs a backend, and none is installed. "
+            "Install one, for example: pip install tensorflow (or tensorflow-cpu, half the size, or jax)."
+        )
+    os.environ["KERAS_BACKEND"] = chosen
+    return chosen
+
+
+def _quieten() -> None:
+    """Keeps TensorFlow's C++ log lines, which hold times and process ids, out of the notebook.
+
+    They go past Python straight to file descriptor 2; Python's own warnings still show.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "ipykernel" in sys.modules and "tensorflow" not in sys.modules:
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 2)
+        os.close(sink)
+
+
+def _devices(backend: str) -> list[str]:
+    """The backend's devices, such as `["cpu:0", "gpu:0 NVIDIA A100"]`."""
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        found = []
+        for device in tf.config.list_physical_devices():
+            kind, number = device.device_type.lower(), device.name.rsplit(":", 1)[-1]
+            name = tf.config.experimental.get_device_details(device).get("device_name", "")
+            found.append(f"{kind}:{number} {name}".strip())
+        return found
+    if backend == "jax":
+        import jax
+
+        names = {d: "" if d.platform == "cpu" else f" {d.device_kind}" for d in jax.devices()}
+        return [f"{d.platform}:{d.id}{name}" for d, name in names.items()]
+    import torch
+
+    return ["cpu:0", *(f"gpu:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count()))]
+
+
+def _memory_gb() -> float | None:
+    """The machine's memory in GB (10^9 bytes), or None where the system does not say (Windows)."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _version(package: str) -> str | None:
+    import importlib.metadata  # here, since it takes 20 ms and `import course_lib` is to be instant
+
+    names = [package, "tensorflow-cpu"] if package == "tensorflow" else [package]
+    for name in names:
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None
