@@ -77,7 +77,9 @@ class Project:
         found = sorted(p.stem for p in (self.root / "solutions").glob("[0-9][0-9]_*.py"))
         for name in found:
             if not LESSON_NAME.fullmatch(name):
-                raise CourseError(f"solutions/{name}.py: name a lesson NN_name, in lower case, like 03_lenet5.")
+                raise CourseError(
+                    f"solutions/{name}.py: name a lesson NN_name, in lower case, like 03_lenet5."
+                )
         return [Lesson(name, self.root) for name in found]
 
     def find(self, names: Iterable[str] = ()) -> list[Lesson]:

@@ -1,7 +1,7 @@
 """The set-up cell, the same in every lesson; `course build` writes it."""
 
-TEMPLATE = '''\
-# Set-up, the same in every lesson: finds the course library (on Colab it installs it) and reports the machine.
+TEMPLATE = """\
+# Set-up, the same in every lesson: finds the course library (Colab installs it) and reports the machine.
 import importlib.util
 import pathlib
 import subprocess
@@ -19,15 +19,19 @@ if importlib.util.find_spec("course_lib") is None:
         subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", package], check=True)
         importlib.invalidate_caches()
     elif "google.colab" in sys.modules:
-        raise SystemExit("Upload the course's wheel (convnet_course-….whl) to this Colab session "
-                         "(folder icon on the left), then run this cell again.")
+        raise ModuleNotFoundError(
+            "Upload the course's wheel (convnet_course-….whl) to this Colab session "
+            "(folder icon on the left), then run this cell again."
+        )
     else:
-        raise SystemExit("The course library is not here. Open this notebook inside the unpacked course folder, "
-                         "or install the course's wheel: pip install convnet_course-….whl")
+        raise ModuleNotFoundError(
+            "The course library is not here. Open this notebook inside the unpacked course folder, "
+            "or install the course's wheel: pip install convnet_course-….whl"
+        )
 
 import course_lib
 
-course_lib.start()'''
+course_lib.start()"""
 
 
 def setup_cell(repository: str = "", branch: str = "main") -> str:

@@ -1,0 +1,134 @@
+"""The `course` command."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from .errors import CourseError
+from .project import Project
+
+
+class Profile(StrEnum):
+    quick = "quick"
+    full = "full"
+
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Builds, runs, measures and releases the lessons."
+)
+Lessons = Annotated[
+    list[str] | None, typer.Argument(help="Lessons, as 03 or 03_lenet5; all when none is named.")
+]
+console = Console()
+
+
+@app.command()
+def build(
+    lessons: Lessons = None,
+    measure: Annotated[bool, typer.Option(help="Also store reading and run time.")] = False,
+    jobs: Annotated[int, typer.Option(help="Lessons at a time.", min=1)] = 1,
+) -> None:
+    """Execute sources into solutions/NAME.ipynb and make the students' notebooks/NAME.ipynb."""
+    from . import source
+    from .build import build as build_one
+    from .run import _cells, with_progress
+
+    project = Project()
+    chosen = project.find(lessons or [])
+    steps = {lesson.name: _cells(source.read(lesson, project)) for lesson in chosen}
+    tasks = [
+        lambda on_cell, lesson=lesson: build_one(lesson, project, measure=measure, on_cell=on_cell)
+        for lesson in chosen
+    ]
+    for result in with_progress(steps, tasks, jobs=jobs, console=console):
+        lesson = result.lesson
+        console.print(f"[green]✔[/] solutions/{lesson.solution.name}, notebooks/{lesson.notebook.name} "
+                      f"({result.seconds:.0f} s)", highlight=False)  # fmt: skip
+
+
+@app.command()
+def run(
+    lessons: Lessons = None,
+    profile: Annotated[
+        Profile, typer.Option(help="quick: seconds, offline. full: real data sets.")
+    ] = Profile.quick,
+    jobs: Annotated[int, typer.Option(help="Lessons at a time.", min=1)] = 1,
+) -> None:
+    """Execute every lesson's solution, check its findings, and write the pages of build/report."""
+    from . import report
+    from .run import run as run_all
+
+    project = Project()
+    results = run_all(project.find(lessons or []), project, profile=profile, jobs=jobs, console=console)
+    page = report.write(results, project, profile=profile)
+    console.print(f"Read the lessons: {page.relative_to(project.root)}", highlight=False)
+    if not all(result.ok for result in results):
+        raise typer.Exit(1)
+
+
+@app.command()
+def measure(
+    lesson: Annotated[str, typer.Argument(help="One lesson, as 03 or 03_lenet5.")],
+    seeds: Annotated[int, typer.Option(help="Seeds 0 to N-1.")] = 5,
+    threads: Annotated[str, typer.Option(help="Thread counts, separated by commas.")] = "1,2",
+    profile: Annotated[Profile, typer.Option()] = Profile.quick,
+) -> None:
+    """Measure a lesson's findings over seeds and thread counts, into data/measured/."""
+    from .measure import measure as measure_one
+
+    try:
+        counts = tuple(int(text) for text in threads.split(","))
+    except ValueError:
+        raise CourseError(
+            f"--threads {threads!r}: write whole numbers separated by commas, like 1,2."
+        ) from None
+    project = Project()
+    measure_one(
+        project.find([lesson])[0], project, seeds=seeds, threads=counts, profile=profile, console=console
+    )
+
+
+@app.command()
+def release(
+    out: Annotated[Path, typer.Option(help="Folder for the zip and the wheel.")] = Path("build/release"),
+) -> None:
+    """Make the students' zip and the wheel."""
+    from .release import release as make
+
+    for path in make(out):
+        console.print(f"[green]✔[/] {path}", highlight=False)
+
+
+@app.command()
+def doctor() -> None:
+    """Look at this machine and say what to do about each problem."""
+    from .doctor import run_doctor
+
+    raise typer.Exit(run_doctor(console))
+
+
+@app.command()
+def stale(
+    strict: Annotated[bool, typer.Option(help="Also compare the library and the pinned versions.")] = False,
+) -> None:
+    """List built notebooks that are older than their source."""
+    from .build import stale as find
+
+    found = find(Project(), strict=strict)
+    for problem in found:
+        console.print(f"[red]✘[/] {problem}", highlight=False)
+    if found:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point: a CourseError is printed as one short paragraph, exit code 2."""
+    try:
+        app()
+    except CourseError as error:
+        Console(stderr=True).print(f"[red]course:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(2)

@@ -1,0 +1,100 @@
+"""`course measure`: a lesson's findings over seeds and thread counts, into data/measured/NN_name.csv."""
+
+import os
+import platform
+from datetime import date
+
+from rich.console import Console
+
+from . import source
+from .errors import CourseError
+from .execute import Result, execute
+from .files import csv_text, read_csv, write_all
+from .project import Lesson, Project
+from .run import _cells, problems, with_progress
+
+COLUMNS = (
+    "lesson", "finding", "profile", "seed", "threads", "value", "unit", "band_low", "band_high", "inside",
+    "source", "versions", "machine", "date",
+)  # fmt: skip
+
+
+def measure(
+    lesson: Lesson,
+    project: Project,
+    *,
+    seeds: int = 5,
+    threads: tuple[int, ...] = (1, 2),
+    profile: str = "quick",
+    console: Console | None = None,
+) -> list[dict]:
+    """Runs the lesson once for every seed and thread count and stores each finding's value.
+
+    Rows of the same profile are replaced, those of the other one stay. Nothing is written when a run fails.
+
+    Raises:
+        CourseError: no seeds or threads, a cell raises, or the lesson has no findings.
+    """
+    if seeds < 1 or not threads or min(threads) < 1:
+        raise CourseError(f"--seeds {seeds} --threads {threads}: both need whole numbers from 1.")
+    console = console or Console()
+    pairs = [(seed, number) for number in threads for seed in range(seeds)]
+    notebook = source.read(lesson, project)
+    steps = {f"{lesson.name} seed {seed}, {number} thread(s)": _cells(notebook) for seed, number in pairs}
+
+    def task(seed: int, number: int):
+        env = {"TF_NUM_INTRAOP_THREADS": str(number), "TF_NUM_INTEROP_THREADS": str(number)}
+        return lambda on_cell: execute(
+            lesson, source.read(lesson, project), profile=profile, seed=seed, env=env, on_cell=on_cell
+        )
+
+    results = with_progress(steps, [task(*pair) for pair in pairs], jobs=1, console=console)
+    for result in results:
+        if result.error:
+            raise CourseError(result.error)
+        for problem in problems(result):
+            console.print(f"[yellow]![/] {problem}", highlight=False)
+    rows = [
+        row
+        for pair, result in zip(pairs, results, strict=True)
+        for row in _rows(lesson, profile, *pair, result)
+    ]
+    if not rows:
+        raise CourseError(f"{lesson.name} records no finding: add one with course_lib.checks.finding.")
+    path = project.measured / f"{lesson.name}.csv"
+    kept = [row for row in read_csv(path) if row["profile"] != profile]
+    rows = sorted(
+        [*kept, *rows], key=lambda r: (r["finding"], r["profile"], int(r["threads"]), int(r["seed"]))
+    )
+    write_all({path: csv_text(COLUMNS, rows)})
+    console.print(f"{len(rows)} rows in {path.relative_to(project.root)}")
+    return rows
+
+
+def _rows(lesson: Lesson, profile: str, seed: int, threads: int, result: Result) -> list[dict]:
+    from course_lib.session import report
+
+    machine = report()
+    versions = f"Python {platform.python_version()}, " + ", ".join(
+        f"{k} {v}" for k, v in machine.packages.items()
+    )
+    where = machine.gpus[0] if machine.gpus else f"{machine.platform}, {os.cpu_count()} CPU cores"
+    return [
+        {
+            "lesson": lesson.name,
+            "finding": name,
+            "profile": profile,
+            "seed": seed,
+            "threads": threads,
+            "value": f"{row['value']:.6g}",
+            "unit": row.get("unit", ""),
+            "band_low": row["band"][0],
+            "band_high": row["band"][1],
+            "inside": "yes" if row["inside"] else "no",
+            "source": row.get("source", ""),
+            "versions": versions,
+            "machine": where,
+            "date": date.today().isoformat(),
+        }
+        for name, row in result.findings.items()
+    ]
