@@ -23,7 +23,7 @@ EPOCH = 1_580_601_600  # 2020-02-02, the time that hatchling writes when SOURCE_
 
 
 def release(out: Path, project: Project | None = None) -> list[Path]:
-    """Writes `convnet-course-VERSION.zip` and the wheel into `out`, both or none.
+    """Writes `convnet-course-VERSION.zip` and the wheel into `out`; made aside, then renamed.
 
     The same tree gives the same bytes: files are sorted and carry one date (`$SOURCE_DATE_EPOCH`).
 
