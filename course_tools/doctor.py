@@ -30,9 +30,10 @@ EXTRAS = ("cpu", "notebook", "tools")  # what running and grading the lessons ne
 GB = 1e9
 MEMORY_GB = 4  # a TensorFlow kernel with the largest lesson, and a browser beside it
 DISK_GB = 1  # CIFAR-10 needs 0.4 GB in the cache, built lessons and reports 0.1 GB
-PROBE = (
-    "import dataclasses, json, course_lib; print('\\n' + json.dumps(dataclasses.asdict(course_lib.report())))"
-)
+PROBE = """
+import dataclasses, json, course_lib
+print("\\n" + json.dumps(dataclasses.asdict(course_lib.report())))
+"""
 
 State = Literal["good", "hint", "problem"]
 SIGN = {"good": "[green]✔[/]", "hint": "[yellow]![/]", "problem": "[red]✘[/]"}
@@ -40,7 +41,7 @@ SIGN = {"good": "[green]✔[/]", "hint": "[yellow]![/]", "problem": "[red]✘[/]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: "good", a "hint" (the course still works), or a "problem" (something will not work)."""
+    """One thing looked at: "good", a "hint" (the course works), or a "problem" (something will not work)."""
 
     subject: str
     state: State
@@ -119,7 +120,7 @@ def package_bounds(installed: Callable[[str], str | None] | None = None) -> list
 
 
 def pinned_versions(project: Project | None = None) -> list[Finding]:
-    """In a checkout: do the installed versions equal those of requirements.txt, with which outputs were stored?"""
+    """In a checkout: are the versions those of requirements.txt, with which the outputs were stored?"""
     path = (project or Project()).root / "requirements.txt"
     if not path.exists():
         return []
@@ -146,7 +147,7 @@ def pinned_versions(project: Project | None = None) -> list[Finding]:
 
 
 def probe() -> tuple[Report | None, str]:
-    """`course_lib.report()` from a process of its own: a backend that crashes must not take the doctor along."""
+    """`course_lib.report()` from a process of its own, since a backend may crash; and what went wrong."""
     try:
         done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=180)
     except subprocess.TimeoutExpired:
@@ -178,7 +179,7 @@ def backend(report: Report | None, error: str = "") -> Finding:
 
 
 def gpu(report: Report, driver: str | None = None) -> Finding:
-    """Does the backend see the GPU, if there is one? `driver` is what the NVIDIA driver lists, "" for nothing."""
+    """Does the backend see the GPU, if there is one? `driver`: what the NVIDIA driver lists, "" for nothing."""
     if report.gpus:
         return Finding("GPU", "good", f"{report.backend} uses {', '.join(report.gpus)}")
     driver = _nvidia() if driver is None else driver
@@ -191,7 +192,8 @@ def gpu(report: Report, driver: str | None = None) -> Finding:
             f'then: {_pip()} install "tensorflow[and-cuda]=={version}"'
         )
     elif report.backend == "tensorflow":
-        mend = f'Run: {_pip()} install "tensorflow[and-cuda]=={_version("tensorflow")}" (Linux, or WSL2 on Windows)'
+        version = _version("tensorflow")
+        mend = f'Run: {_pip()} install "tensorflow[and-cuda]=={version}" (Linux, or WSL2 on Windows)'
     elif report.backend == "jax":
         mend = f'Run: {_pip()} install "jax[cuda12]=={_version("jax")}"'
     else:
@@ -201,12 +203,14 @@ def gpu(report: Report, driver: str | None = None) -> Finding:
 
 def data(report: Report) -> list[Finding]:
     """Which data sets are at hand? The embedded ones always; the others are downloaded once."""
-    ready = [name for name, state in report.data.items() if state == "ready"]
-    found = [Finding("data", "good", f"ready: {', '.join(ready)}")] if ready else []
-    for name, state in report.data.items():
-        if state != "ready":
-            mend = f'Only the full profile needs it. Online: python -c "from course_lib.datasets import load; load({name!r})"'
-            found.append(Finding("data", "hint", f"{name}: {state}", mend))
+    missing = [name for name, state in report.data.items() if state == "not downloaded"]
+    at_hand = [name for name in report.data if name not in missing]
+    found = [Finding("data", "good", f"at hand: {', '.join(at_hand)}")]
+    if missing:
+        loads = "; ".join(f"load('{name}')" for name in missing)
+        command = f'{sys.executable} -c "from course_lib.datasets import load; {loads}"'
+        mend = f"Only the full profile needs them. Once, online: {command}"
+        found.append(Finding("data", "hint", f"not downloaded: {', '.join(missing)}", mend))
     return found
 
 

@@ -13,15 +13,16 @@ from course_tools.doctor import Finding
 
 def report(**changes) -> Report:
     facts = {
-        "kit": "1", "python": "3.12.1", "platform": "Linux x86_64", "backend": "tensorflow", "devices": ["cpu:0"],
-        "cores": 2, "memory_gb": 8.0, "profile": "quick", "data": {"digits": "ready"},
+        "kit": "1", "python": "3.12.1", "platform": "Linux x86_64", "backend": "tensorflow",
+        "devices": ["cpu:0"], "cores": 2, "memory_gb": 8.0, "profile": "quick", "data": {"digits": "embedded"},
         "packages": {"keras": "3.15.1", "tensorflow": "2.21.0"},
     }  # fmt: skip
     return Report(**(facts | changes))
 
 
 @pytest.mark.parametrize(("version", "state"), [
-    ("3.10.13", "problem"), ("3.11.0", "good"), ("3.13.9", "good"), ("3.13.0rc2", "good"), ("3.14.0", "problem"),
+    ("3.10.13", "problem"), ("3.11.0", "good"), ("3.13.9", "good"), ("3.13.0rc2", "good"),
+    ("3.14.0", "problem"),
 ])  # fmt: skip
 def test_python_range(version, state):
     assert doctor.python_version(version).state == state
@@ -91,7 +92,7 @@ def test_gpu_seen_absent_and_unused():
 
 
 def test_data_that_is_not_at_hand_is_a_hint():
-    found = doctor.data(report(data={"digits": "ready", "mnist": "not downloaded"}))
+    found = doctor.data(report(data={"digits": "embedded", "mnist": "not downloaded"}))
     assert [f.state for f in found] == ["good", "hint"]
     assert "load('mnist')" in found[1].mend
 
