@@ -92,7 +92,7 @@ class Report:
         where = self.gpus[0] if self.gpus else f"{self.cores} CPU cores, no GPU"
         version = self.packages.get(self.backend, "")
         backend = f"Keras {self.packages.get('keras')} on {self.backend} {version}".strip()
-        at_hand = ", ".join(name for name, state in self.data.items() if state == "ready")
+        at_hand = ", ".join(name for name, state in self.data.items() if state != "not downloaded")
         return [
             f"Course kit {self.kit} · {backend} · {where}",
             f"Profile {self.profile!r} · data at hand: {at_hand}",
@@ -143,6 +143,13 @@ def report() -> Report:
     )
 
 
+def in_kernel() -> bool:
+    """Whether this code runs in a notebook's kernel (not merely beside an imported ipykernel)."""
+    if "ipykernel" not in sys.modules or "IPython" not in sys.modules:
+        return False
+    return getattr(sys.modules["IPython"].get_ipython(), "kernel", None) is not None
+
+
 def _choose_backend() -> str:
     """Name of the backend: what Keras already runs on, else `$KERAS_BACKEND`, else the first installed."""
     if "keras" in sys.modules:
@@ -165,7 +172,7 @@ def _quieten() -> None:
     They go past Python straight to file descriptor 2; Python's own warnings still show.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if "ipykernel" in sys.modules and "tensorflow" not in sys.modules:
+    if in_kernel() and "tensorflow" not in sys.modules:
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, 2)
         os.close(sink)

@@ -77,9 +77,11 @@ def execute(
         )
         begin, error = time.perf_counter(), None
         try:
-            client.execute(env=kernel_env)
+            with open(Path(folder) / "stderr", "wb") as stderr:  # the kernel's own warnings, not the cells'
+                client.execute(env=kernel_env, stderr=stderr)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as caught:
-            error = _explain(lesson, notebook, lines, caught)
+            said = (Path(folder) / "stderr").read_text(errors="replace").strip().splitlines()
+            error = _explain(lesson, notebook, lines, caught, said[-1] if said else "")
         seconds = time.perf_counter() - begin
         result = Result(lesson, notebook, seconds, error)
         for text in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
@@ -88,7 +90,9 @@ def execute(
         return result
 
 
-def _explain(lesson: Lesson, notebook: NotebookNode, lines: dict[str, int], caught: Exception) -> str:
+def _explain(
+    lesson: Lesson, notebook: NotebookNode, lines: dict[str, int], caught: Exception, said: str
+) -> str:
     """Where and why the execution stopped, in one line where possible."""
     last = 0
     for number, cell in enumerate(notebook.cells, start=1):
@@ -105,7 +109,7 @@ def _explain(lesson: Lesson, notebook: NotebookNode, lines: dict[str, int], caug
         if cell.get("execution_count"):
             last = number
     reason = "ran into the time limit" if isinstance(caught, CellTimeoutError) else "lost its kernel"
-    return f"solutions/{lesson.source.name}: the notebook {reason} after cell {last}."
+    return f"solutions/{lesson.source.name}: the notebook {reason} after cell {last}. {said}".strip()
 
 
 def _line_in_cell(traceback: list[str]) -> int:

@@ -4,12 +4,13 @@ The pages need no network: style and pictures are inside, formulas become MathML
 """
 
 import base64
+import copy
 import re
 from html import escape, unescape
 from pathlib import Path
 
 import nbformat
-from jinja2 import Environment, FileSystemLoader, select_autoescape
+from jinja2 import Environment, FileSystemLoader, pass_context, select_autoescape
 from latex2mathml.converter import convert as to_mathml
 from markupsafe import Markup
 from nbconvert.exporters import HTMLExporter
@@ -83,7 +84,7 @@ def _card(lesson: Lesson, notebook: NotebookNode) -> dict:
 
 
 class _MathRenderer(IPythonRenderer):
-    """Writes formulas as MathML, which browsers draw without a script; a formula it cannot read stays as text."""
+    """Writes formulas as MathML, which browsers draw without a script; what it cannot read stays text."""
 
     def block_math(self, body: str) -> str:
         return f"<p>{_mathml(body, 'block')}</p>"
@@ -105,19 +106,20 @@ def _mathml(tex: str, display: str) -> str:
 
 
 class _Exporter(HTMLExporter):
-    def markdown2html(self, context, source):  # nbconvert's own filter, with our renderer
+    @pass_context
+    def markdown2html(self, context, source):
+        """nbconvert's filter of this name, with our renderer, and with links between the pages."""
         html = MarkdownWithMath(renderer=_MathRenderer(escape=False)).render(source)
         return re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', html)
 
-    markdown2html.contextfunction = True
-
 
 def _body(notebook: NotebookNode) -> str:
-    from jinja2 import pass_context
-
-    exporter = _Exporter(template_name="basic")
-    exporter.register_filter("markdown2html", pass_context(exporter.markdown2html.__func__.__get__(exporter)))
-    body, _ = exporter.from_notebook_node(notebook)
+    """The cells as HTML; the long set-up cell is shown as what it does."""
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:
+        if "setup" in cell.metadata.get("course", {}):
+            cell.source = "import course_lib\n\ncourse_lib.start()"
+    body, _ = _Exporter(template_name="basic").from_notebook_node(notebook)
     return body
 
 

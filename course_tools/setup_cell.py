@@ -1,7 +1,7 @@
 """The set-up cell, the same in every lesson; `course build` writes it."""
 
 TEMPLATE = """\
-# Set-up, the same in every lesson: finds the course library (Colab installs it) and reports the machine.
+# @title Set-up, the same in every lesson: finds the course library (Colab installs it), reports the machine
 import importlib.util
 import pathlib
 import subprocess

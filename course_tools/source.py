@@ -138,6 +138,8 @@ def _metadata(cell: NotebookNode, keys: dict, place: Place) -> dict:
     kept = {k: v for k, v in keys.items() if k != "points"}
     if kept:
         metadata["course"] = kept
+    if "setup" in keys:  # folded in JupyterLab and Colab: a reader needs its output only
+        metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
     if "trained" in keys or "machine" in keys:
         metadata["tags"] = ["nbval-ignore-output"]
     points = keys.get("points", 1)
