@@ -179,7 +179,7 @@ def backend(report: Report | None, error: str = "") -> Finding:
 
 
 def gpu(report: Report, driver: str | None = None) -> Finding:
-    """Does the backend see the GPU, if there is one? `driver`: what the NVIDIA driver lists, "" for nothing."""
+    """Does the backend see the GPU, if there is one? `driver`: what the NVIDIA driver lists."""
     if report.gpus:
         return Finding("GPU", "good", f"{report.backend} uses {', '.join(report.gpus)}")
     driver = _nvidia() if driver is None else driver

@@ -14,8 +14,8 @@ from course_tools.doctor import Finding
 def report(**changes) -> Report:
     facts = {
         "kit": "1", "python": "3.12.1", "platform": "Linux x86_64", "backend": "tensorflow",
-        "devices": ["cpu:0"], "cores": 2, "memory_gb": 8.0, "profile": "quick", "data": {"digits": "embedded"},
-        "packages": {"keras": "3.15.1", "tensorflow": "2.21.0"},
+        "devices": ["cpu:0"], "cores": 2, "memory_gb": 8.0, "profile": "quick",
+        "data": {"digits": "embedded"}, "packages": {"keras": "3.15.1", "tensorflow": "2.21.0"},
     }  # fmt: skip
     return Report(**(facts | changes))
 
