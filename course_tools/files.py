@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import errno
 import io
 import os
 from collections.abc import Iterable
@@ -20,6 +21,8 @@ def write_all(texts: dict[Path, str]) -> None:
     try:
         for path, text in texts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():  # renaming would notice it only after other files were replaced
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             aside[path].write_text(text, encoding="utf-8", newline="\n")
         for path, temporary in aside.items():
             os.replace(temporary, path)
