@@ -86,10 +86,10 @@ lock: | $(BIN)/uv  ## refresh the pins from pyproject.toml (UPGRADE= keeps the v
 # the oldest run the unit tests only.
 test-oldest: | $(BIN)/uv  ## unit tests on Python 3.11 with the lowest allowed versions
 	$(BIN)/uv venv --quiet --clear --python 3.11 .venv-oldest
-	$(BIN)/uv pip install --python .venv-oldest --resolution lowest-direct --editable ".[cpu,dev]"
+	$(BIN)/uv pip install --python .venv-oldest --compile-bytecode --resolution lowest-direct --editable ".[cpu,dev]"
 	.venv-oldest/bin/python -m pytest --ignore tests/test_notebooks.py
 
 test-newest: | $(BIN)/uv  ## all tests with the newest versions on the package index
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-newest
-	$(BIN)/uv pip install --python .venv-newest --upgrade --editable ".[cpu,dev]"
+	$(BIN)/uv pip install --python .venv-newest --compile-bytecode --upgrade --editable ".[cpu,dev]"
 	.venv-newest/bin/python -m pytest

@@ -163,7 +163,7 @@ def test_the_same_tree_gives_the_same_bytes(wheel, student_zip, tmp_path, monkey
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch) -> Project:
+def tree(tmp_path, monkeypatch) -> Project:
     """A project of one lesson, built and up to date."""
     for folder in ("solutions", "notebooks"):
         (tmp_path / "project" / folder).mkdir(parents=True)
@@ -173,26 +173,26 @@ def project(tmp_path, monkeypatch) -> Project:
     return Project(tmp_path / "project")
 
 
-def test_up_to_date_project_is_not_refused(project):
-    assert release.refusals(project) == []
+def test_up_to_date_project_is_not_refused(tree):
+    assert release.refusals(tree) == []
 
 
 @pytest.mark.parametrize("marker", ["### BEGIN SOLUTION", "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"])
-def test_notebook_that_shows_an_answer_is_refused(project, tmp_path, marker):
-    project.lessons[0].notebook.write_text(marker)
+def test_notebook_that_shows_an_answer_is_refused(tree, tmp_path, marker):
+    tree.lessons[0].notebook.write_text(marker)
     with pytest.raises(CourseError, match=r"00_first\.ipynb holds .* run `course build 00`"):
-        release.release(tmp_path / "out", project)
+        release.release(tmp_path / "out", tree)
     assert not (tmp_path / "out").exists()
 
 
-def test_stale_and_missing_notebooks_are_refused(project, tmp_path, monkeypatch):
-    project.lessons[0].notebook.unlink()
+def test_stale_and_missing_notebooks_are_refused(tree, tmp_path, monkeypatch):
+    tree.lessons[0].notebook.unlink()
     asked = []
     monkeypatch.setattr(
         release, "stale", lambda project, strict: asked.append(strict) or ["00 is not built."]
     )
     with pytest.raises(CourseError, match="00 is not built"):
-        release.release(tmp_path / "out", project)
+        release.release(tmp_path / "out", tree)
     assert asked == [True]
 
 
@@ -201,13 +201,13 @@ def test_project_without_lessons_is_refused(tmp_path):
         release.release(tmp_path / "out", Project(tmp_path))
 
 
-def test_folder_that_cannot_be_written(project, tmp_path):
+def test_folder_that_cannot_be_written(tree, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CourseError, match="cannot write to .*file: .* --out"):
-        release.release(tmp_path / "file", project)
+        release.release(tmp_path / "file", tree)
 
 
-def test_full_disk_leaves_nothing_behind(project, tmp_path, monkeypatch):
+def test_full_disk_leaves_nothing_behind(tree, tmp_path, monkeypatch):
     def full(folder, project, wheel):
         (folder / "half.zip").write_text("half")
         raise OSError(28, "No space left on device")
@@ -215,5 +215,5 @@ def test_full_disk_leaves_nothing_behind(project, tmp_path, monkeypatch):
     monkeypatch.setattr(release, "build_wheel", lambda folder, project: folder / "wheel")
     monkeypatch.setattr(release, "build_zip", full)
     with pytest.raises(CourseError, match="No space left"):
-        release.release(tmp_path / "out", project)
+        release.release(tmp_path / "out", tree)
     assert list((tmp_path / "out").iterdir()) == []
