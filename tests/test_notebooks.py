@@ -1,4 +1,4 @@
-"""Every built notebook is up to date and runs once under strict nbval; its checks and findings are asserted."""
+"""Every built notebook is up to date and runs once under strict nbval; checks and findings are asserted."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def test_built_notebooks_are_not_older_than_their_sources():
 
 @pytest.fixture(scope="session")
 def nbval(tmp_path_factory) -> tuple[dict[str, list[str]], list[dict]]:
-    """Failures by notebook, and the lines of the check log, of one nbval run over all notebooks, two at a time."""
+    """Failures by notebook, and the lines of the check log, of one nbval run, two notebooks at a time."""
     folder = tmp_path_factory.mktemp("nbval")
     log, report = folder / "checks.jsonl", folder / "report.xml"
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COURSE_") and k != "MPLBACKEND"}
