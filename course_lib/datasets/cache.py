@@ -68,8 +68,7 @@ def read(name: str) -> tuple[dict[str, np.ndarray], str]:
         problem = f"its arrays are not those recorded in {record_path(name).name}, nor a development copy's"
     raise DatasetDamaged(
         f"The cached file {path} was not loaded: {problem}. {_set_aside(path)} "
-        f"Load the data set again to download it anew, or put a good {path.name} there, together with its "
-        f"{record_path(name).name}. {_alternatives(name)}"
+        f"Load the data set again to download it anew. {_alternatives(name)}"
     )
 
 
@@ -127,10 +126,8 @@ def _fetch(name: str, path: Path) -> None:
     """Download the data set and write its arrays and their record into the cache."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with write_aside(path) as file:
-            arrays = _download(
-                name
-            )  # after the file was opened: a read-only folder shows before the long wait
+        with write_aside(path) as file:  # opened first: a read-only folder shows before the long download
+            arrays = _download(name)
             np.savez(file, **arrays)
             with write_aside(path.with_suffix(".json")) as record:
                 text = {"origin": f"keras.datasets.{name}.load_data()", "sha256": digests(arrays)}
