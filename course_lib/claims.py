@@ -1,0 +1,144 @@
+"""What the lectures say beside what is true: the tables behind the "Check the lecture" sections.
+
+`data/lecture_claims.csv` holds one row for each figure that can be checked, `data/published.csv` one row for
+each architecture; `data/README.md` tells where both come from.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from .errors import unknown
+from .paths import data_path
+from .tables import Table, format_value
+
+VERDICTS = ("exact", "rounded", "wrong", "ambiguous")
+_WORDS = {"wrong": "✘ wrong", "ambiguous": "it depends", "": "not verified"}
+
+
+def topics() -> list[str]:
+    """The topics that have claims, in the order of the file.
+
+    >>> "LeNet-5" in topics()
+    True
+    """
+    return list(dict.fromkeys(row["topic"] for row in _claims()))
+
+
+def rows(topic: str) -> list[dict[str, str]]:
+    """The claims of a topic, with the columns of `data/lecture_claims.csv`.
+
+    Raises:
+        ValueError: an unknown topic, with the closest one.
+
+    >>> [row["lecture_value"] for row in rows("FC on CIFAR-10")]
+    ['3072']
+    """
+    if topic not in topics():
+        raise unknown("topic", topic, topics())
+    return [dict(row) for row in _claims() if row["topic"] == topic]
+
+
+def table(topic: str | Sequence[str], computed: Mapping[str, object] | None = None) -> Table:
+    """What the lecture says on a topic, beside what was computed here and what is true, with a verdict.
+
+    Args:
+        topic: one topic, or several that are shown in one table.
+        computed: dictionary from a claim's id to the value that the lesson computed: a number, a text, or a
+            shape such as `(28, 28, 6)`. A value that is not the true one is marked.
+
+    Raises:
+        ValueError: an unknown topic, or an id that the topic does not have.
+
+    >>> table("padding", {"l6-016": 1}).rows[0]["computed"]
+    '1'
+    """
+    claims = [row for name in ([topic] if isinstance(topic, str) else topic) for row in rows(name)]
+    computed = dict(computed or {})
+    ids = [row["id"] for row in claims]
+    for key in computed:
+        if key not in ids:
+            raise unknown("claim", key, ids)
+    shown = [
+        {
+            "what": row["quantity"],
+            "lecture": row["lecture_value"],
+            "computed": _marked(computed[row["id"]], row["true_value"]) if row["id"] in computed else None,
+            "true": f"{row['true_value']} {row['unit']}".strip(),
+            "verdict": _WORDS.get(row["verdict"], row["verdict"]),
+            "why": row["note"],
+        }
+        for row in claims
+    ]
+    heads = {"what": "what", "lecture": "lecture says", "computed": "computed here"}
+    heads |= {"true": "published / true", "verdict": "verdict", "why": "why"}
+    if not computed:
+        del heads["computed"]
+    return Table(shown, heads)
+
+
+def published() -> list[dict]:
+    """The architectures with their counts and published results: the rows of `data/published.csv`.
+
+    Counts are whole numbers, error rates percentages, `input_size` is a tuple (H, W, C), `arguments` are
+    the builder's, `verified` is True, False or None (no result to verify). What is not known is None.
+
+    >>> [row["params"] for row in published() if row["name"] == "LeNet5"]
+    [61706]
+    """
+    return [_parsed(row) for row in _read("published.csv")]
+
+
+def agrees(value: object, true: str) -> bool:
+    """Whether a computed value is the true one, as precisely as the true one is written.
+
+    >>> agrees(34944, "34,944"), agrees(6.671, "6.67%"), agrees((28, 28, 6), "28x28x6"), agrees(28, "32")
+    (True, True, True, False)
+    """
+    text = value if isinstance(value, str) else format_value(value)
+    exact, number = _number(true), _number(text if isinstance(value, str) else str(value))
+    if exact is None or number is None:
+        return _compact(text) == _compact(true)
+    decimals = len(true.rstrip("% ").partition(".")[2])
+    return abs(number - exact) <= 0.5 * 10**-decimals
+
+
+def _marked(value: object, true: str) -> str:
+    text = value if isinstance(value, str) else format_value(value)
+    return text if agrees(value, true) else f"{text} ✘ NOT THE TRUE VALUE"
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text.replace(",", "").rstrip("% "))
+    except ValueError:
+        return None
+
+
+def _compact(text: str) -> str:
+    return re.sub(r"[\s,]", "", text).casefold()
+
+
+def _parsed(row: dict[str, str]) -> dict:
+    parsed: dict = dict(row)
+    for key in ("year", "params", "macs"):
+        parsed[key] = int(row[key]) if row[key] else None
+    for key in row:
+        if key.endswith("_error"):
+            parsed[key] = float(row[key]) if row[key] else None
+    parsed["input_size"] = tuple(map(int, row["input_size"].split("x"))) if row["input_size"] else None
+    parsed["arguments"] = json.loads(row["arguments"] or "{}")
+    parsed["verified"] = {"yes": True, "no": False}.get(row["verified"])
+    return parsed
+
+
+def _claims() -> tuple[dict[str, str], ...]:
+    return _read("lecture_claims.csv")
+
+
+@cache
+def _read(name: str) -> tuple[dict[str, str], ...]:
+    with data_path(name).open(encoding="utf-8", newline="") as file:
+        return tuple(csv.DictReader(file))
