@@ -57,8 +57,7 @@ def start(seed: int | None = None) -> None:
     Raises:
         ImportError: no backend is installed.
     """
-    _choose_backend()
-    _quieten()
+    _load(_choose_backend())
     import keras
     import matplotlib.pyplot as plt
 
@@ -127,7 +126,7 @@ def report() -> Report:
     from . import __version__, datasets
 
     backend = _choose_backend()
-    _quieten()
+    _load(backend)
     names = ["keras", backend, "numpy", "matplotlib", "scikit-learn"]
     return Report(
         kit=__version__,
@@ -166,16 +165,25 @@ def _choose_backend() -> str:
     return chosen
 
 
-def _quieten() -> None:
-    """Keeps TensorFlow's C++ log lines, which hold times and process ids, out of the notebook.
+def _load(backend: str) -> None:
+    """Imports Keras and its backend without TensorFlow's C++ log lines, which hold times and process ids.
 
-    They go past Python straight to file descriptor 2; Python's own warnings still show.
+    They go past Python straight to file descriptor 2. In a kernel that stays closed, since more of them come
+    with the first operations; Python's own warnings still show. Elsewhere it is open again after the import.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if in_kernel() and "tensorflow" not in sys.modules:
-        sink = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(sink, 2)
-        os.close(sink)
+    if BACKENDS[backend] in sys.modules:
+        return
+    kept = None if in_kernel() else os.dup(2)
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 2)
+    os.close(sink)
+    try:
+        import keras  # noqa: F401
+    finally:
+        if kept is not None:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _devices(backend: str) -> list[str]:

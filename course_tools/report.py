@@ -18,8 +18,6 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat.notebooknode import NotebookNode
 from pygments.formatters import HtmlFormatter
 
-from course_lib.session import report as machine_report
-
 from .execute import Result
 from .files import write_all
 from .header import with_header
@@ -63,7 +61,7 @@ def write(results: list[Result], project: Project, *, profile: str) -> Path:
             code_style=code_style,
         )
     cards = [_card(lesson, notebooks[lesson.name]) for lesson in project.lessons if lesson.name in notebooks]
-    footer = " · ".join(machine_report().lines())
+    footer = _machine(notebooks[cards[0]["lesson"].name]) if cards else ""
     index = pages.get_template("index.html.j2").render(cards=cards, style=style, footer=footer)
     write_all(texts | {folder / "index.html": index})
     return folder / "index.html"
@@ -144,6 +142,15 @@ def _thumbnail(notebook: NotebookNode) -> tuple[str | None, str]:
         return None, ""
     data, alt = max(pictures, key=lambda picture: len(picture[0]))
     return f"data:image/png;base64,{base64.b64encode(base64.b64decode(data)).decode()}", alt
+
+
+def _machine(notebook: NotebookNode) -> str:
+    """What the set-up cell said of the machine that ran the lesson."""
+    for cell in notebook.cells:
+        if "setup" in cell.metadata.get("course", {}):
+            text = "".join(output.get("text", "") for output in cell.outputs)
+            return " · ".join(text.strip().splitlines())
+    return ""
 
 
 def _question(notebook: NotebookNode) -> str:

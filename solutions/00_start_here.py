@@ -25,7 +25,6 @@ course_lib.start()
 # %%
 import keras
 import matplotlib.pyplot as plt
-import numpy as np
 
 from course_lib import accounting, architectures, claims, datasets, plotting, training
 from course_lib.checks import check, finding, findings_table, prediction
@@ -33,7 +32,7 @@ from course_lib.checks import check, finding, findings_table, prediction
 # %% [markdown]
 # ## How a lesson goes
 #
-# Every lesson has the same seven parts.
+# Every lesson has the same six parts.
 #
 # | part | what you do |
 # | --- | --- |
@@ -88,10 +87,10 @@ accounting.cost_table(lenet)
 # ## Check the lecture: the map of the course
 #
 # Here are the networks that the lectures name, from their papers: how often a network is wrong on ImageNet
-# (lower is better), how much it computes for one image (to the right is more), how many parameters it has
-# (the area) and when it was published (the colour).
+# (top-5 error: the true name is not among its five guesses; higher up is better), how much it computes for one
+# image (to the right is more), how many parameters it has (the area) and when it was published (the colour).
 
-# %% alt="A chart of networks by computation and error. From AlexNet in 2012 the points move down; newer networks such as EfficientNet stand lower and further left than older ones such as VGG."
+# %% alt="A chart of networks by computation and error. From AlexNet in 2012 the discs climb towards fewer errors; newer networks such as EfficientNet stand higher and further left than older ones such as VGG."
 atlas = claims.published()
 fig, ax = plt.subplots(figsize=(9.5, 6))
 plotting.plot_atlas(atlas, ax=ax)
@@ -100,15 +99,22 @@ plt.show()
 # %% [markdown]
 # Three things to notice; each is a part of the course.
 #
-# * **Down**: from 2012 on, errors fall. Depth (VGG), parallel filters (GoogLeNet) and shortcuts (ResNet)
-#   did most of it.
-# * **To the left at the same height**: later networks reach an old accuracy for a fraction of the work.
-#   MobileNet and SqueezeNet were made for that.
-# * **Area is not height**: VGG has the largest circles and is not the best. Parameters are easy to add; the
-#   question is where.
+# * **Up**: from 2012 on, errors fall. Depth (VGG), parallel filters (GoogLeNet) and shortcuts (ResNet) did most
+#   of it.
+# * **To the left at the same height**: later networks reach an old accuracy for a fraction of the work. Follow
+#   the height of VGG-16 to the left: NASNet-Mobile stands there with a twenty-seventh of the multiplications.
+# * **Area is not height**: VGG has the largest discs and is not the best. SqueezeNet stands a little below AlexNet
+#   with a disc fifty times smaller. Parameters are easy to add; the question is where.
 #
+# This rise was a contest: each year until 2017, teams sent their networks' answers on images that nobody had
+# seen before. The lectures show its winners.
+
+# %%
+claims.table("ILSVRC winners")
+
+# %% [markdown]
 # The lectures give many figures. Each lesson shows those of its topic beside the true ones, with a verdict:
-# *exact*, *rounded*, *wrong*, or *ambiguous*; "not verified" means that we could not look it up, so we do not
+# *exact*, *rounded*, *wrong*, or *it depends*; "not verified" means that we could not look it up, so we do not
 # judge. Here is LeNet-5's, with what we just computed.
 
 # %%
@@ -125,7 +131,7 @@ claims.table("LeNet-5", computed={"l5-005": accounting.totals(lenet).params})
 # **Metric**: the share of right answers on test images that it never saw. **Stop**: after 6 epochs (an epoch
 # is one pass through the training images), whatever comes out.
 #
-# The images are real: 1,797 digits written by 43 people, 8x8 pixels each, here enlarged to the 32x32 pixels
+# The images are real: 1,797 digits written by 13 people, 8x8 pixels each, here enlarged to the 32x32 pixels
 # that LeNet-5 takes. They come with scikit-learn, so no internet is needed.
 
 # %% alt="Twelve handwritten digits, grey on black, with their labels."
@@ -136,7 +142,7 @@ plt.show()
 # %% trained alt="Two falling curves: the loss on training and on validation images over six epochs."
 keras.utils.set_random_seed(course_lib.seed())
 lenet = architectures.build("LeNet5")
-lenet.compile(optimizer=keras.optimizers.Adam(2e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+lenet.compile(keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
 history = training.fit(lenet, digits.train, digits.validation, epochs=6, batch_size=32, label="LeNet-5")
 plotting.plot_history(history, "loss")
 plt.show()
@@ -153,7 +159,7 @@ finding(
     band=(0.85, 1.0),
     claim="a small convolutional network learns to read digits",
     verdict="confirms",
-    unit="share of right answers",
+    unit="of the test images right",
     source=digits.source,
 )
 
@@ -215,11 +221,11 @@ assert volume_size(1, 7, 10, 2) == (70, 140)
 # %% [markdown]
 # ## Exercise: in your own words
 #
-# *1 point.* Look at the map again. Name one network that stands far below another one with more computation,
+# *1 point.* Look at the map again. Name one network that stands higher than another one with more computation,
 # and say what that tells you about "bigger is better". Two or three sentences.
 
 # %% [markdown] exercise="start_map" points=1
-# EfficientNet-B0 stands below VGG-16: it errs less and needs about forty times fewer multiplications. More
+# EfficientNet-B0 stands higher than VGG-16: it errs less and needs about forty times fewer multiplications. More
 # computation is therefore not enough to be better, and not needed for it; how the computation is arranged
 # matters at least as much. (Some of the difference also comes from newer ways of training.)
 
@@ -250,7 +256,8 @@ assert volume_size(1, 7, 10, 2) == (70, 140)
 lenet_params = accounting.totals(architectures.build("LeNet5")).params
 params = {row["name"]: row["params"] for row in atlas}
 prediction("Parameters of LeNet-5", my_guess_lenet, lenet_params, tolerance=0.5)
-prediction("AlexNet's parameters, as a multiple of LeNet-5's", my_guess_ratio, round(params["AlexNet"] / lenet_params), tolerance=0.5)
+ratio = round(params["AlexNet"] / lenet_params)
+prediction("AlexNet's parameters, as a multiple of LeNet-5's", my_guess_ratio, ratio, tolerance=0.5)
 prediction(
     "Parameters of GoogLeNet, compared with AlexNet",
     my_guess_googlenet,

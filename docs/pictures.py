@@ -1,0 +1,35 @@
+"""Takes the README's pictures from the built lessons: `python docs/pictures.py`.
+
+A picture is found by the beginning of its alternative text, so the README shows what a lesson really drew.
+"""
+
+import base64
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[1]
+PICTURES = {  # file in docs/pictures -> lesson, beginning of the alternative text
+    "lenet5.png": ("00_start_here", "LeNet-5 as a row of boxes"),
+    "atlas.png": ("00_start_here", "A chart of networks"),
+}
+
+
+def picture(lesson: str, beginning: str) -> bytes:
+    """The PNG of the one picture in the lesson whose alternative text begins so."""
+    notebook = nbformat.read(ROOT / "solutions" / f"{lesson}.ipynb", as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    found = [
+        output.data["image/png"]
+        for output in outputs
+        if output.get("metadata", {}).get("image/png", {}).get("alt", "").startswith(beginning)
+    ]
+    if len(found) != 1:
+        raise SystemExit(f"{lesson}: {len(found)} pictures begin with {beginning!r}; name exactly one.")
+    return base64.b64decode(found[0])
+
+
+if __name__ == "__main__":
+    for name, place in PICTURES.items():
+        (ROOT / "docs" / "pictures" / name).write_bytes(picture(*place))
+        print(f"docs/pictures/{name}")
