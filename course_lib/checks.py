@@ -10,6 +10,7 @@ import json
 import linecache
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -300,7 +301,10 @@ def _show(value: object) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    """What the error says, without the frame that Keras puts around an error inside a layer."""
+    lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).splitlines()]
+    lines = [line for line in lines if line and not line.startswith("Exception encountered when calling")]
+    text = lines[0] if lines else ""
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 

@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 import textwrap
 
 import numpy as np
@@ -290,6 +293,20 @@ def test_layer_stub_called_by_keras_is_not_answered_yet(capsys):
     assert run_cell(source, capsys, keras=keras) == "… not answered yet\n" * 2
 
 
+def test_error_inside_a_layer_says_what_went_wrong(capsys):
+    import keras
+
+    source = """
+        class MyLayer(keras.layers.Layer):
+            def call(self, x):
+                raise ValueError("the widths differ")
+        with check("layer") as c:
+            c.equal(MyLayer()(np.zeros((1, 3))).shape, (1, 3))
+        """
+    text = run_cell(source, capsys, keras=keras)
+    assert "Your code stopped with ValueError: the widths differ\n    line 4 of your code" in text
+
+
 # --- grading ---
 
 
@@ -322,6 +339,16 @@ def test_raise_mode_is_read_when_the_module_is_imported(monkeypatch, capsys):
     with check("n") as c:
         c.equal(1, 2)
     assert "not passed" in capsys.readouterr().out
+
+
+def test_raise_mode_from_the_environment_cannot_be_switched_off_by_a_cell():
+    code = (
+        "import os; from course_lib.checks import check; os.environ.pop('COURSE_CHECK')\n"
+        "with check('n') as c: c.equal(1, 2, hint='wrong')"
+    )
+    environment = os.environ | {"COURSE_CHECK": "raise"}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert result.returncode == 1 and "CheckFailed: wrong" in result.stderr
 
 
 # --- the log ---
