@@ -345,12 +345,19 @@ def prediction(
 def _compare(guess: object, truth: object, tolerance: float) -> str:
     numbers = [_as_number(guess), _as_number(truth)]
     if None in numbers:
-        same = " ".join(str(guess).casefold().split()) == " ".join(str(truth).casefold().split())
-        return "✔" if same or _same(_plain(guess), _plain(truth)) else "– not this time"
+        same = _compact(format_value(guess)) == _compact(format_value(truth))
+        return "✔" if same else "– not this time"
     difference = numbers[0] - numbers[1]
     if abs(difference) <= tolerance:
         return "✔" if difference == 0 else "✔ close enough"
     return "– too low" if difference < 0 else "– too high"
+
+
+def _compact(text: str) -> str:
+    """The text without what does not matter: capitals, blanks, and how a shape is written."""
+    if re.fullmatch(r"[\d\s,x()\[\]]+", text):  # "(55, 55, 96)" is "55x55x96"
+        text = re.sub(r"\s*[,x]\s*", "x", text.strip(" ()[]"))
+    return " ".join(text.casefold().split())
 
 
 def _as_number(value: object) -> float | None:

@@ -412,6 +412,14 @@ def test_prediction_of_a_number(guess, truth, tolerance, line, capsys):
     assert capsys.readouterr().out == f"How many?\n    {line}\n"
 
 
+@pytest.mark.parametrize("guess", [(55, 55, 96), [55, 55, 96], "55x55x96", "(55, 55, 96)", "55 x 55 x 96"])
+def test_prediction_of_a_shape(guess, capsys):
+    prediction("Volume?", guess, (55, 55, 96))
+    assert "✔. It is 55x55x96." in capsys.readouterr().out
+    prediction("Volume?", guess, (55, 96, 55))
+    assert "not this time" in capsys.readouterr().out
+
+
 def test_prediction_of_a_choice(capsys):
     prediction("Which layers?", " Conv  AND fc", "conv and FC", explain="Pooling computes a fixed function.")
     prediction("Does it grow?", True, True)
