@@ -22,6 +22,7 @@ run: setup  ## execute every lesson (quick profile) and write build/report/index
 
 test: setup  ## everything that CI runs: ruff, unit tests, every notebook
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/python -m pytest
 
 lab: setup  ## open JupyterLab on the first notebook
