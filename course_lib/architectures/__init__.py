@@ -1,0 +1,55 @@
+"""The catalogue of the architectures: one module a family, in the order of the lectures.
+
+A new family is one module with its builders, and one line here for each of them.
+"""
+
+import inspect
+from collections.abc import Callable
+from fnmatch import fnmatch
+
+import keras
+
+from ..errors import unknown
+from .lenet import LeNet5, LeNet5Original, lenet_map_loss
+
+ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
+    "LeNet5": LeNet5,
+    "LeNet5Original": LeNet5Original,
+}
+
+__all__ = ["ARCHITECTURES", "build", "lenet_map_loss", "list_architectures", *ARCHITECTURES]
+
+
+def list_architectures(pattern: str = "*") -> list[str]:
+    """Names of the architectures, in the order of the lectures.
+
+    Args:
+        pattern: which ones; `*` stands for any letters, and capitals do not matter.
+
+    >>> list_architectures("lenet*")
+    ['LeNet5', 'LeNet5Original']
+    """
+    return [name for name in ARCHITECTURES if fnmatch(name.lower(), pattern.lower())]
+
+
+def build(name: str, **arguments) -> keras.Model:
+    """Build an architecture by its name: `build("LeNet5", classes=26)` is `LeNet5(classes=26)`.
+
+    Raises:
+        ValueError: an unknown name or argument (with the closest one), or what the builder itself refuses.
+
+    >>> build("LeNet5").count_params()
+    61706
+    >>> build("lenet5")
+    Traceback (most recent call last):
+    ...
+    ValueError: Unknown architecture: 'lenet5'. Did you mean 'LeNet5'? Allowed: 'LeNet5', 'LeNet5Original'.
+    """
+    if name not in ARCHITECTURES:
+        raise unknown("architecture", name, ARCHITECTURES)
+    builder = ARCHITECTURES[name]
+    allowed = inspect.signature(builder).parameters
+    for argument in arguments:
+        if argument not in allowed:
+            raise unknown(f"argument of {name}", argument, allowed)
+    return builder(**arguments)

@@ -1,0 +1,176 @@
+"""What all architectures share: their common arguments, checked once, and the head.
+
+A builder has three levels: block `f(x, ..., name) -> tensor`, stage, network = stem -> stages -> head. Here
+stands what more than one family needs; the builders themselves are in `course_lib.architectures`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType
+
+import keras
+from keras import layers
+
+from .errors import unknown
+
+__all__ = ["BuilderArguments", "one_of"]
+
+
+def one_of(argument: str, received: object, allowed: Iterable[object]) -> None:
+    """Raise a ValueError with the closest name unless `received` is one of the allowed values.
+
+    >>> one_of("pooling", "average", ["avg", "max", None])
+    Traceback (most recent call last):
+    ...
+    ValueError: Unknown pooling: 'average'. Did you mean 'avg'? Allowed: 'avg', 'max', None.
+    """
+    allowed = list(allowed)
+    if received not in allowed:
+        raise unknown(argument, received, allowed)
+
+
+@dataclass(frozen=True)
+class BuilderArguments:
+    """The arguments that every builder has, as in `keras.applications`, in the same order and checked.
+
+    Args:
+        include_top: whether the classifier stands at the end. Without it the network returns feature maps.
+        weights: None (random) or the path of a local weights file. Nothing is ever downloaded.
+        input_tensor: a Keras tensor to build upon, so that the graph stays flat; None makes a new input.
+        input_shape: `(height, width, channels)`. Height and width may be None where the network allows it.
+            None: the paper's size.
+        pooling: only without the classifier: None (feature maps, `(N, H, W, C)`), "avg" or "max" over all
+            positions (`(N, C)`).
+        classes: number of classes.
+        classifier_activation: activation of the last layer; None gives its raw scores.
+        name: name of the model.
+
+    Raises:
+        ValueError: an argument that makes no sense, with what is allowed.
+
+    >>> BuilderArguments(pooling="mean")
+    Traceback (most recent call last):
+    ...
+    ValueError: Unknown pooling: 'mean'. Allowed: 'avg', 'max', None.
+    """
+
+    include_top: bool = True
+    weights: str | Path | None = None
+    input_tensor: keras.KerasTensor | None = None
+    input_shape: tuple[int | None, int | None, int] | None = None
+    pooling: str | None = None
+    classes: int = 1000
+    classifier_activation: str | Callable | None = "softmax"
+    name: str | None = None
+
+    def __post_init__(self):
+        if not isinstance(self.include_top, bool):
+            raise ValueError(f"include_top must be True or False. Received: {self.include_top!r}.")
+        one_of("pooling", self.pooling, ["avg", "max", None])
+        if not _is_size(self.classes):
+            raise ValueError(f"classes must be a whole number, at least 1. Received: {self.classes!r}.")
+        if isinstance(self.classifier_activation, str):
+            one_of("classifier_activation", self.classifier_activation, [*_activation_names(), None])
+        if self.weights is not None and not Path(self.weights).is_file():
+            raise ValueError(
+                f"weights must be None (random weights) or the path of a local file. Received: "
+                f"{self.weights!r}, which is no file. Builders download nothing."
+            )
+        tensor = self.input_tensor
+        if tensor is not None and not isinstance(tensor, keras.KerasTensor):
+            raise ValueError(
+                f"input_tensor must be a Keras tensor, such as keras.Input((32, 32, 3)). "
+                f"Received: {type(tensor)}."
+            )
+
+    def image(
+        self,
+        default_shape: tuple[int, int, int],
+        *,
+        min_size: int = 1,
+        fixed_size: bool = False,
+        hint: str = "",
+    ) -> keras.KerasTensor:
+        """The tensor on which the network is built, `(N, height, width, channels)`.
+
+        Args:
+            default_shape: the paper's input, used where the caller gives none.
+            min_size: smallest height and width that the network can digest.
+            fixed_size: whether the classifier needs a known height and width (it flattens the feature maps).
+            hint: how to mend too small an input.
+        """
+        if keras.config.image_data_format() != "channels_last":
+            raise ValueError(
+                "The architectures are written for channels last, (N, H, W, C). Call "
+                "keras.config.set_image_data_format('channels_last') first."
+            )
+        shape = self.input_shape
+        if self.input_tensor is not None:
+            given, shape = shape, tuple(self.input_tensor.shape[1:])
+            if given is not None and tuple(given) != shape:
+                raise ValueError(
+                    f"input_shape={given} and input_tensor with {shape} disagree. Give only one of them."
+                )
+        elif shape is None:
+            shape = default_shape
+        self._check_shape(shape, min_size, fixed_size, hint)
+        return keras.Input(tuple(shape), name="input") if self.input_tensor is None else self.input_tensor
+
+    def _check_shape(self, shape, min_size: int, fixed_size: bool, hint: str) -> None:
+        known = isinstance(shape, (tuple, list)) and len(shape) == 3 and _is_size(shape[2])
+        if not known or not all(size is None or _is_size(size) for size in shape):
+            raise ValueError(
+                f"input_shape must be (height, width, channels), such as (224, 224, 3). Received: {shape!r}."
+            )
+        *sizes, _ = shape
+        if any(size is not None and size < min_size for size in sizes):
+            raise ValueError(
+                f"An input of {shape} is too small: height and width must be at least {min_size}. "
+                f"{hint}".rstrip()
+            )
+        if self.include_top and fixed_size and None in sizes:
+            raise ValueError(
+                f"The classifier needs a known height and width. Received: {shape}. Give numbers, or "
+                "include_top=False."
+            )
+
+    def head(
+        self,
+        features: keras.KerasTensor,
+        hidden: Callable[[keras.KerasTensor], keras.KerasTensor] | None = None,
+        output: keras.Layer | None = None,
+    ) -> keras.KerasTensor:
+        """The end of the network: with `include_top` the classifier, else the features, pooled as asked.
+
+        Args:
+            features: the last feature maps, `(N, H, W, C)`.
+            hidden: what stands between them and the output layer; global average pooling if not given.
+            output: the last layer; `Dense(classes, classifier_activation, name="output")` if not given.
+        """
+        if self.include_top:
+            x = hidden(features) if hidden else layers.GlobalAveragePooling2D(name="head_pool")(features)
+            output = output or layers.Dense(self.classes, self.classifier_activation, name="output")
+            return output(x)
+        if self.pooling is None:
+            return features
+        pool = layers.GlobalAveragePooling2D if self.pooling == "avg" else layers.GlobalMaxPooling2D
+        return pool(name=f"{self.pooling}_pool")(features)
+
+    def model(self, image: keras.KerasTensor, outputs: keras.KerasTensor) -> keras.Model:
+        """The finished model, with its weights loaded if a file was given."""
+        inputs = keras.utils.get_source_inputs(image)
+        model = keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs, name=self.name)
+        if self.weights is not None:
+            model.load_weights(self.weights)
+        return model
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _activation_names() -> list[str]:
+    helpers = ("get", "serialize", "deserialize")
+    found = vars(keras.activations).items()
+    return sorted(name for name, f in found if isinstance(f, FunctionType) and name not in helpers)

@@ -1,0 +1,273 @@
+"""Planted answers for the exercises of lesson 3: wrong ones of likely kinds, and right ones in other words."""
+
+import pytest
+from planted import solution, state, transcript
+
+LESSON = "03_lenet5"
+
+
+def planted(exercise: str, old: str, new: str) -> str:
+    """The lesson's own answer with one thing changed."""
+    answer = solution(LESSON, exercise)
+    assert old in answer
+    return answer.replace(old, new)
+
+
+STUBS = {
+    "lenet_images": "def lenet_images(images):",
+    "count_c3": "def count_c3(table, size=5):",
+    "rbf_scores": "def rbf_scores(features, targets):",
+    "subsample": "def subsample(maps, coefficient, bias):",
+    "build_lenet5": "def build_lenet5(classes=10):",
+    "modernize": "def modernize(model):",
+}
+
+
+@pytest.mark.parametrize("exercise", STUBS)
+def test_solution_passes_and_stub_is_unanswered(exercise):
+    assert state(LESSON, exercise, solution(LESSON, exercise)) == "passed"
+    assert state(LESSON, exercise, f"{STUBS[exercise]}\n    raise NotImplementedError") == "unanswered"
+
+
+def assert_hinted(exercise: str, answer: str, words: str) -> None:
+    """The answer fails, and the student reads these words."""
+    assert state(LESSON, exercise, answer) == "failed"
+    assert words in transcript(LESSON, exercise, answer)
+
+
+# --- the paper's images ------------------------------------------------------------------------------------
+
+
+def images(body: str) -> str:
+    return f"def lenet_images(images):\n    {body}"
+
+
+PADDING = "((0, 0), (2, 2), (2, 2), (0, 0))"
+
+
+@pytest.mark.parametrize(
+    "body, words",
+    [
+        (f"return np.pad(images * 1.275 - 0.1, {PADDING})", "pad with zeros after scaling"),
+        (f"return np.pad(images, {PADDING})", "now scale"),
+        (f"return np.pad(images, {PADDING}) * 1.175 - 0.1", "1.075"),
+        (f"return np.pad(images, {PADDING}) * 1.275", "shift it all"),
+        ("return images * 1.275 - 0.1", "The border is missing"),
+        ("return np.pad(images, 2) * 1.275 - 0.1", "a pair for each axis"),
+        ("return np.pad(images, ((0, 0), (4, 4), (4, 4), (0, 0))) * 1.275 - 0.1", "two on each side"),
+        ("return np.pad(images, ((0, 0), (4, 0), (4, 0), (0, 0))) * 1.275 - 0.1", "in the middle"),
+        (f"images *= 1.275\n    images -= 0.1\n    return np.pad(images, {PADDING}, constant_values=-0.1)", "copy"),
+        ("np.pad(images, 2)", "is there a return?"),
+    ],
+)
+def test_lenet_images_wrong(body, words):
+    assert_hinted("lenet_images", images(body), words)
+
+
+def test_lenet_images_right_in_other_words():
+    body = "out = np.full((len(images), 32, 32, 1), -0.1)\n    out[:, 2:-2, 2:-2] += 1.275 * images\n    return out"
+    assert state(LESSON, "lenet_images", images(body)) == "passed"
+
+
+# --- count C3 ----------------------------------------------------------------------------------------------
+
+
+def count(body: str) -> str:
+    return f"def count_c3(table, size=5):\n    {body}"
+
+
+@pytest.mark.parametrize(
+    "body, words",
+    [
+        ("return 1516", "count what the table says"),
+        ("return int(table.sum()) * size**2", "biases are missing"),
+        ("return int(table.sum()) * (size**2 + 1)", "not for each filter"),
+        ("return int(table.sum()) * size**2 + len(table)", "not for each input map"),
+        ("return table.size * size**2 + table.shape[1]", "not the ones in it"),
+        ("return int(table.sum()) * 25 + 16", "use `size`"),
+        ("return int(table.sum()) * size + table.shape[1]", "5 times 5"),
+        ("return table.shape[1] * (size**2 + 1)", "Every filter counts"),
+    ],
+)
+def test_count_c3_wrong(body, words):
+    assert_hinted("count_c3", count(body), words)
+
+
+def test_count_c3_with_the_shown_cases_learned_by_heart_fails_the_hidden_tests():
+    body = "return {96: 2416, 48: 1216, 4: 39}[int(table.sum())]"
+    assert state(LESSON, "count_c3", count(body)) == "failed"
+    assert "passed" in transcript(LESSON, "count_c3", count(body))
+
+
+def test_count_c3_right_in_other_words():
+    body = "return sum(sum(int(x) for x in column) * size * size + 1 for column in table.T)"
+    assert state(LESSON, "count_c3", count(body)) == "passed"
+
+
+# --- the output of 1998 ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "old, new, words",
+    [
+        ("return -(", "return (", "the nearest target must win"),
+        ("return -(difference**2).sum(axis=-1)", "return -np.sqrt((difference**2).sum(axis=-1))", "No root"),
+        (".sum(axis=-1)", ".mean(axis=-1)", "do not take their mean"),
+        (".sum(axis=-1)", ".sum(axis=-1).T", "turned round"),
+        (".sum(axis=-1)", ".sum(axis=1)", "shape"),
+        (".sum(axis=-1)", ".sum(axis=-1).squeeze()", "Keep both axes"),
+        ("return -(difference**2).sum(axis=-1)", "return features @ targets.T", "as in a dense layer"),
+        ("(difference**2)", "np.abs(difference)", "subtract, square"),
+    ],
+)
+def test_rbf_scores_wrong(old, new, words):
+    assert_hinted("rbf_scores", planted("rbf_scores", old, new), words)
+
+
+def test_rbf_scores_right_in_other_words():
+    answer = """
+        def rbf_scores(features, targets):
+            return np.stack([[-np.dot(f - t, f - t) for t in targets] for f in features])
+    """
+    assert state(LESSON, "rbf_scores", answer) == "passed"
+
+
+# --- sub-sampling ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "old, new, words",
+    [
+        ("sum(axis=(1, 3))", "mean(axis=(1, 3))", "mean of the four"),
+        ("sum(axis=(1, 3))", "max(axis=(1, 3))", "largest of the four"),
+        (" + bias", "", "bias is missing"),
+        ("coefficient * window_sum", "window_sum", "coefficient is missing"),
+        ("coefficient * window_sum + bias", "coefficient * (window_sum + bias)", "First times the coefficient"),
+        ("1.7159 * np.tanh(2 / 3 * (coefficient * window_sum + bias))", "coefficient * window_sum + bias", "missing"),
+        ("1.7159 * np.tanh(2 / 3 * ", "np.tanh((", "plain tanh"),
+        ("2 / 3 * (", "(", "2/3 inside"),
+        ("height // 2, 2, width // 2, 2", "2, height // 2, 2, width // 2", ""),
+        ("axis=(1, 3)", "axis=(0, 2)", "shape"),
+    ],
+)
+def test_subsample_wrong(old, new, words):
+    answer = planted("subsample", old, new)
+    assert_hinted("subsample", answer.replace("np.tanh(((", "np.tanh(("), words)
+
+
+def test_subsample_right_in_other_words():
+    answer = """
+        def subsample(maps, coefficient, bias):
+            total = maps[::2, ::2] + maps[1::2, ::2] + maps[::2, 1::2] + maps[1::2, 1::2]
+            return 1.7159 * np.tanh((coefficient * total + bias) / 1.5)
+    """
+    assert state(LESSON, "subsample", answer) == "passed"
+
+
+# --- build LeNet-5 -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "old, new, words",
+    [
+        ('(6, 5, activation="tanh")', '(6, 5, padding="same", activation="tanh")', "no padding"),
+        ('(16, 5, activation="tanh")', '(16, 5, padding="same", activation="tanh")', "no padding"),
+        ("AveragePooling2D", "MaxPooling2D", "That is max pooling"),
+        ('"tanh"', '"relu"', "That is ReLU"),
+        ('            keras.layers.Conv2D(120, 5, activation="tanh"),\n', "", "Conv 3"),
+        (
+            '            keras.layers.Conv2D(120, 5, activation="tanh"),\n            keras.layers.Flatten(),\n',
+            '            keras.layers.Flatten(),\n            keras.layers.Dense(120, "tanh"),\n',
+            "A dense layer counts the same",
+        ),
+        (', activation="softmax"', "", "activation='softmax'"),
+        ('"softmax"', '"sigmoid"', "not sigmoid"),
+        ("Dense(84", "Dense(48", "84 units"),
+        ("Conv2D(6, 5", "Conv2D(6, 3", "Conv 1"),
+        ("Conv2D(16, 5", "Conv2D(12, 5", "Conv 2"),
+        ("AveragePooling2D(2)", "AveragePooling2D(2, strides=1)", "Pooling 1"),
+        ("classes, activation", "10, activation", "how many outputs"),
+        ('activation="tanh"', 'activation="tanh", use_bias=False', "biases are missing"),
+        ('(84, activation="tanh")', "(84)", "tanh in all four"),
+        ("            keras.Input((32, 32, 1)),\n", "", "begin with keras.Input"),
+        ("32, 32, 1", "28, 28, 1", "The input is"),
+        ("return keras.Sequential", "keras.Sequential", "Return a Keras model"),
+    ],
+)
+def test_build_lenet5_wrong(old, new, words):
+    assert_hinted("build_lenet5", planted("build_lenet5", old, new), words)
+
+
+def test_build_lenet5_right_in_other_words():
+    answer = """
+        def build_lenet5(classes=10):
+            image = keras.Input(shape=(32, 32, 1))
+            x = image
+            for filters in (6, 16):
+                x = keras.layers.Conv2D(filters, (5, 5), kernel_initializer="he_normal")(x)
+                x = keras.layers.Activation("tanh")(x)
+                x = keras.layers.AvgPool2D((2, 2), strides=2)(x)
+            x = keras.ops.tanh(keras.layers.Conv2D(120, 5)(x))
+            x = keras.layers.Dense(84, keras.activations.tanh)(keras.layers.Reshape((120,))(x))
+            return keras.Model(image, keras.layers.Softmax()(keras.layers.Dense(classes)(x)))
+    """
+    assert state(LESSON, "build_lenet5", answer) == "passed"
+
+
+# --- bring it up to date -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "old, new, words",
+    [
+        (', "kernel_initializer": "he_normal"', "", "Glorot"),
+        ('"he_normal"', '"random_normal"', "standard deviation"),
+        ("if averages else type(layer)", "if False else type(layer)", "average pooling must become max"),
+        ('== "tanh"', '!= "linear"', "change only tanh"),
+        ('"activation": "relu", ', "", "tanh must become ReLU"),
+        ("return keras.models.clone_model(model, clone_function=swap)", "return model", "old model itself"),
+        ("return keras.models.clone_model", "keras.models.clone_model", "Return a Keras model"),
+        (
+            "return keras.models.clone_model(model, clone_function=swap)",
+            "new = keras.models.clone_model(model, clone_function=swap)\n"
+            "    new.set_weights(model.get_weights())\n    return new",
+            "needs new ones",
+        ),
+        ("config = layer.get_config()", 'config = layer.get_config()\n        layer.activation = "relu"', ""),
+    ],
+)
+def test_modernize_wrong(old, new, words):
+    assert_hinted("modernize", planted("modernize", old, new), words)
+
+
+def test_modernize_that_knows_only_the_shown_model_fails_the_hidden_tests():
+    answer = """
+        def modernize(model):
+            kind = {"activation": "relu", "kernel_initializer": "he_normal"}
+            return keras.Sequential([
+                keras.Input((12, 12, 1)), keras.layers.Conv2D(4, 3, **kind), keras.layers.MaxPooling2D(2),
+                keras.layers.Flatten(), keras.layers.Dense(300, **kind), keras.layers.Dense(3, "softmax"),
+            ])
+    """
+    assert state(LESSON, "modernize", answer) == "failed"
+    assert "passed" in transcript(LESSON, "modernize", answer)
+
+
+def test_modernize_right_in_other_words():
+    answer = """
+        def modernize(model):
+            x = image = keras.Input(model.input_shape[1:])
+            for layer in model.layers:
+                settings = layer.get_config()
+                if isinstance(layer, keras.layers.InputLayer):
+                    continue
+                if isinstance(layer, keras.layers.AveragePooling2D):
+                    x = keras.layers.MaxPooling2D(layer.pool_size, layer.strides, layer.padding)(x)
+                    continue
+                if settings.get("activation") == "tanh":
+                    settings["activation"] = "relu"
+                    settings["kernel_initializer"] = keras.initializers.HeUniform()
+                x = type(layer).from_config(settings)(x)
+            return keras.Model(image, x)
+    """
+    assert state(LESSON, "modernize", answer) == "passed"
