@@ -4,8 +4,10 @@ A builder has three levels: block `f(x, ..., name) -> tensor`, stage, network = 
 stands what more than one family needs; the builders themselves are in `course_lib.architectures`.
 """
 
+import functools
+import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import FunctionType
 
@@ -14,7 +16,7 @@ from keras import layers
 
 from .errors import unknown
 
-__all__ = ["BuilderArguments", "one_of"]
+__all__ = ["BuilderArguments", "builder", "one_of", "variant"]
 
 
 def one_of(argument: str, received: object, allowed: Iterable[object]) -> None:
@@ -164,6 +166,113 @@ class BuilderArguments:
         if self.weights is not None:
             model.load_weights(self.weights)
         return model
+
+
+def builder(
+    default_shape: tuple[int, int, int],
+    *,
+    classes: int = 1000,
+    classifier_activation: str | None = "softmax",
+    min_size: int = 1,
+    fixed_size: bool = False,
+    hint: str = "",
+) -> Callable[[Callable], Callable[..., keras.Model]]:
+    """Turns `f(args, image, *, own arguments) -> outputs` into a builder with everybody's arguments in front.
+
+    The builder takes keyword arguments only: those of `BuilderArguments`, in their order, then f's own. It
+    checks them, makes the input, and wraps f's outputs into a model.
+
+    Args:
+        default_shape: the paper's input, `(height, width, channels)`.
+        classes, classifier_activation: defaults of these arguments.
+        min_size, fixed_size, hint: what the network can digest, see `BuilderArguments.image`.
+
+    >>> @builder((8, 8, 1), classes=2)
+    ... def Tiny(args, image, *, width: int = 4):
+    ...     return args.head(layers.Conv2D(width, 3, name="conv")(image))
+    >>> Tiny(width=3).count_params()
+    38
+    >>> Tiny(widht=3)
+    Traceback (most recent call last):
+    ...
+    ValueError: Unknown argument of Tiny: 'widht'. Did you mean 'width'? Allowed: 'include_top', 'weights', \
+'input_tensor', 'input_shape', 'pooling', 'classes', 'classifier_activation', 'name', 'width'.
+    """
+    defaults = {"classes": classes, "classifier_activation": classifier_activation}
+
+    def decorate(function: Callable) -> Callable[..., keras.Model]:
+        own = list(inspect.signature(function).parameters.values())[2:]
+        shared = {**defaults, "name": function.__name__.lower()}
+        common = [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=shared.get(field.name, field.default),
+                annotation=field.type,
+            )
+            for field in fields(BuilderArguments)
+        ]
+        signature = inspect.Signature([*common, *own], return_annotation=keras.Model)
+
+        @functools.wraps(function)
+        def build(**arguments) -> keras.Model:
+            for name in arguments:
+                if name not in signature.parameters:
+                    raise unknown(f"argument of {function.__name__}", name, signature.parameters)
+            chosen = signature.bind(**arguments)
+            chosen.apply_defaults()
+            values = dict(chosen.arguments)
+            args = BuilderArguments(
+                **{field.name: values.pop(field.name) for field in fields(BuilderArguments)}
+            )
+            image = args.image(default_shape, min_size=min_size, fixed_size=fixed_size, hint=hint)
+            return args.model(image, function(args, image, **values))
+
+        build.__signature__ = signature
+        return build
+
+    return decorate
+
+
+def variant(base: Callable[..., keras.Model], name: str, doc: str, **chosen) -> Callable[..., keras.Model]:
+    """A builder that is `base` with some arguments chosen: the rows of a paper's table.
+
+    Args:
+        base: a builder.
+        name: of the new one.
+        doc: its one line; the arguments are explained at `base`.
+        chosen: values for some of base's own arguments, which the new builder no longer has; for a shared one
+            (such as `classes`) a new default.
+
+    >>> @builder((8, 8, 1), classes=2)
+    ... def Tiny(args, image, *, width: int = 4):
+    ...     return args.head(layers.Conv2D(width, 3, name="conv")(image))
+    >>> TinyWide = variant(Tiny, "TinyWide", "Tiny with 16 filters.", width=16)
+    >>> TinyWide().name, TinyWide().count_params()
+    ('tinywide', 194)
+    """
+    shared = {field.name for field in fields(BuilderArguments)}
+    defaults = {"name": name.lower()} | {key: value for key, value in chosen.items() if key in shared}
+    fixed = {key: value for key, value in chosen.items() if key not in shared}
+    before = inspect.signature(base)
+    for key in fixed:
+        if key not in before.parameters:
+            raise unknown(f"argument of {base.__name__}", key, before.parameters)
+    parameters = [p for p in before.parameters.values() if p.name not in fixed]
+    parameters = [p.replace(default=defaults.get(p.name, p.default)) for p in parameters]
+    signature = inspect.Signature(parameters, return_annotation=keras.Model)
+
+    def build(**arguments) -> keras.Model:
+        for key in arguments:
+            if key not in signature.parameters:
+                raise unknown(f"argument of {name}", key, signature.parameters)
+        return base(**(defaults | fixed | arguments))
+
+    build.__name__ = build.__qualname__ = name
+    build.__module__ = base.__module__
+    build.__signature__ = signature
+    build.__doc__ = f"{doc}\n\n    Arguments and reference: see `{base.__name__}`."
+    return build
 
 
 def _is_size(value: object) -> bool:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from ..blocks import BuilderArguments, one_of
+from ..blocks import BuilderArguments, builder, one_of
 from ..layers import FanInUniform, PartialConv2D, RBFOutput, TrainableSubsampling, scaled_tanh
 
 __all__ = ["C3_TABLE", "DIGITS", "LeNet5", "LeNet5Original", "digit_targets", "lenet_map_loss"]
@@ -58,19 +58,8 @@ def digit_targets() -> np.ndarray:
     return np.where(pictures == "#", 1.0, -1.0).astype("float32").reshape(10, 84)
 
 
-def LeNet5(
-    *,
-    include_top: bool = True,
-    weights: str | None = None,
-    input_tensor: keras.KerasTensor | None = None,
-    input_shape: tuple[int | None, int | None, int] | None = None,
-    pooling: str | None = None,
-    classes: int = 10,
-    classifier_activation: str | None = "softmax",
-    name: str = "lenet5",
-    activation: str = "tanh",
-    subsampling: str = "average",
-) -> keras.Model:
+@builder(INPUT, classes=10, min_size=32, fixed_size=True, hint=TOO_SMALL)
+def LeNet5(args: BuilderArguments, image, *, activation: str = "tanh", subsampling: str = "average"):
     """Conv 5x5, pool 2x2, conv 5x5, pool 2x2, conv 5x5, dense 84, dense 10: the table on the slide.
 
     Each stage halves the image and has more maps: the pattern of nearly all networks that followed.
@@ -82,9 +71,8 @@ def LeNet5(
     initial weights are Glorot uniform. `LeNet5Original` has none of these.
 
     Args:
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name: as for
-            every builder, see `course_lib.blocks.BuilderArguments`. Images are at least 32x32, in [0, 1] or
-            centred on 0; without the classifier the network ends at C5.
+        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images are at
+            least 32x32, in [0, 1] or centred on 0; without the classifier the network ends at C5.
         activation: "tanh", or "relu" as in networks of today.
         subsampling: "average" or "max".
 
@@ -98,14 +86,10 @@ def LeNet5(
     >>> model.get_layer("S4").output.shape
     (None, 5, 5, 16)
     """
-    args = BuilderArguments(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
-    )
     one_of("activation", activation, ["tanh", "relu"])
     one_of("subsampling", subsampling, ["average", "max"])
     pool = layers.AveragePooling2D if subsampling == "average" else layers.MaxPooling2D
 
-    image = args.image(INPUT, min_size=32, fixed_size=True, hint=TOO_SMALL)
     x = layers.Conv2D(6, 5, activation=activation, name="C1")(image)  # 28x28x6
     x = pool(2, name="S2")(x)  # 14x14x6
     x = layers.Conv2D(16, 5, activation=activation, name="C3")(x)  # 10x10x16
@@ -115,21 +99,11 @@ def LeNet5(
     def hidden(x):
         return layers.Dense(84, activation=activation, name="F6")(layers.Flatten(name="flatten")(x))
 
-    return args.model(image, args.head(x, hidden))
+    return args.head(x, hidden)
 
 
-def LeNet5Original(
-    *,
-    include_top: bool = True,
-    weights: str | None = None,
-    input_tensor: keras.KerasTensor | None = None,
-    input_shape: tuple[int | None, int | None, int] | None = None,
-    pooling: str | None = None,
-    classes: int = 10,
-    classifier_activation: str | None = None,
-    name: str = "lenet5_original",
-    output: str = "rbf",
-) -> keras.Model:
+@builder(INPUT, classes=10, classifier_activation=None, min_size=32, fixed_size=True, hint=TOO_SMALL)
+def LeNet5Original(args: BuilderArguments, image, *, output: str = "rbf"):
     """LeNet-5 as published: a partly connected C3, trainable sub-sampling, distances to drawn digits.
 
     Ideas to save weights and to shape the classes, given up since. 60,000 trainable parameters of 60,840 (the
@@ -140,11 +114,11 @@ def LeNet5Original(
     targets are our own drawings in the paper's style; biases start at 0 and sub-sampling as an average.
 
     Args:
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name: as for
-            every builder, see `course_lib.blocks.BuilderArguments`. Here `classifier_activation` is None: the
-            model returns scores, made for `lenet_map_loss` or for a cross entropy with `from_logits=True`;
-            "softmax" gives probabilities. The paper's images have a white background of -0.1 and black ink of
-            1.175, at least 32x32; without the classifier the network ends at C5.
+        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Here
+            `classifier_activation` is None: the model returns scores, made for `lenet_map_loss` or for a cross
+            entropy with `from_logits=True`; "softmax" gives probabilities. The paper's images have a white
+            background of -0.1 and black ink of 1.175, at least 32x32; without the classifier the network ends
+            at C5.
         output: "rbf", or "dense" for a trained dense layer in its place (60,850 trainable parameters).
 
     Returns:
@@ -158,22 +132,18 @@ def LeNet5Original(
     >>> [model.get_layer(name).count_params() for name in ("C1", "S2", "C3", "S4", "C5", "F6", "output")]
     [156, 12, 1516, 32, 48120, 10164, 840]
     """
-    args = BuilderArguments(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
-    )
     one_of("output", output, ["rbf", "dense"])
     last = None
-    if include_top and output == "rbf":
+    if args.include_top and output == "rbf":
         targets = digit_targets()
-        if classes > len(targets):
+        if args.classes > len(targets):
             raise ValueError(
-                f"There are target pictures for 10 digits only. Received: classes={classes}. "
+                f"There are target pictures for 10 digits only. Received: classes={args.classes}. "
                 "Use output='dense'."
             )
-        last = RBFOutput(targets[:classes], activation=classifier_activation, name="output")
+        last = RBFOutput(targets[: args.classes], activation=args.classifier_activation, name="output")
     common = {"activation": scaled_tanh, "kernel_initializer": FanInUniform()}
 
-    image = args.image(INPUT, min_size=32, fixed_size=True, hint=TOO_SMALL)
     x = layers.Conv2D(6, 5, name="C1", **common)(image)  # 28x28x6
     x = TrainableSubsampling(activation=scaled_tanh, name="S2")(x)  # 14x14x6
     table = [[mark == "X" for mark in line] for line in C3_TABLE.split()]
@@ -184,7 +154,7 @@ def LeNet5Original(
     def hidden(x):
         return layers.Dense(84, name="F6", **common)(layers.Flatten(name="flatten")(x))
 
-    return args.model(image, args.head(x, hidden, last))
+    return args.head(x, hidden, last)
 
 
 @keras.saving.register_keras_serializable("course_lib")
