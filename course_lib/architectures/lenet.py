@@ -115,10 +115,10 @@ def LeNet5Original(args: BuilderArguments, image, *, output: str = "rbf"):
 
     Args:
         include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Here
-            `classifier_activation` is None: the model returns scores, made for `lenet_map_loss` or for a cross
-            entropy with `from_logits=True`; "softmax" gives probabilities. The paper's images have a white
-            background of -0.1 and black ink of 1.175, at least 32x32; without the classifier the network ends
-            at C5.
+            `classifier_activation` is None: the model returns scores, made for `lenet_map_loss` or for a
+            cross entropy with `from_logits=True`; "softmax" gives probabilities. The paper's images have a
+            white background of -0.1 and black ink of 1.175, at least 32x32; without the classifier the
+            network ends at C5.
         output: "rbf", or "dense" for a trained dense layer in its place (60,850 trainable parameters).
 
     Returns:
