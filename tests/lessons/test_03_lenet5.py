@@ -1,4 +1,4 @@
-"""Planted answers for the exercises of lesson 3: wrong ones of likely kinds, and right ones in other words."""
+"""Planted answers for lesson 3: wrong ones of likely kinds, and right ones in other words."""
 
 import pytest
 from planted import solution, state, transcript
@@ -56,7 +56,7 @@ PADDING = "((0, 0), (2, 2), (2, 2), (0, 0))"
         ("return np.pad(images, 2) * 1.275 - 0.1", "a pair for each axis"),
         ("return np.pad(images, ((0, 0), (4, 4), (4, 4), (0, 0))) * 1.275 - 0.1", "two on each side"),
         ("return np.pad(images, ((0, 0), (4, 0), (4, 0), (0, 0))) * 1.275 - 0.1", "in the middle"),
-        (f"images *= 1.275\n    images -= 0.1\n    return np.pad(images, {PADDING}, constant_values=-0.1)", "copy"),
+        (f"images *= 1.275\n    return np.pad(images, {PADDING}) - 0.1", "Work on a copy"),
         ("np.pad(images, 2)", "is there a return?"),
     ],
 )
@@ -65,8 +65,13 @@ def test_lenet_images_wrong(body, words):
 
 
 def test_lenet_images_right_in_other_words():
-    body = "out = np.full((len(images), 32, 32, 1), -0.1)\n    out[:, 2:-2, 2:-2] += 1.275 * images\n    return out"
-    assert state(LESSON, "lenet_images", images(body)) == "passed"
+    answer = """
+        def lenet_images(images):
+            out = np.full((len(images), 32, 32, 1), -0.1)
+            out[:, 2:-2, 2:-2] += 1.275 * images
+            return out
+    """
+    assert state(LESSON, "lenet_images", answer) == "passed"
 
 
 # --- count C3 ----------------------------------------------------------------------------------------------
@@ -142,17 +147,16 @@ def test_rbf_scores_right_in_other_words():
         ("sum(axis=(1, 3))", "max(axis=(1, 3))", "largest of the four"),
         (" + bias", "", "bias is missing"),
         ("coefficient * window_sum", "window_sum", "coefficient is missing"),
-        ("coefficient * window_sum + bias", "coefficient * (window_sum + bias)", "First times the coefficient"),
-        ("1.7159 * np.tanh(2 / 3 * (coefficient * window_sum + bias))", "coefficient * window_sum + bias", "missing"),
-        ("1.7159 * np.tanh(2 / 3 * ", "np.tanh((", "plain tanh"),
+        ("window_sum + bias", "(window_sum + bias)", "First times the coefficient"),
+        ("1.7159 * np.tanh(2 / 3 * (", "1 * (1 * (", "Squashing is missing"),
+        ("1.7159 * np.tanh(2 / 3 * ", "np.tanh(1 * ", "plain tanh"),
         ("2 / 3 * (", "(", "2/3 inside"),
-        ("height // 2, 2, width // 2, 2", "2, height // 2, 2, width // 2", ""),
+        ("height // 2, 2, width // 2, 2", "2, height // 2, 2, width // 2", "shape"),
         ("axis=(1, 3)", "axis=(0, 2)", "shape"),
     ],
 )
 def test_subsample_wrong(old, new, words):
-    answer = planted("subsample", old, new)
-    assert_hinted("subsample", answer.replace("np.tanh(((", "np.tanh(("), words)
+    assert_hinted("subsample", planted("subsample", old, new), words)
 
 
 def test_subsample_right_in_other_words():
@@ -174,10 +178,10 @@ def test_subsample_right_in_other_words():
         ('(16, 5, activation="tanh")', '(16, 5, padding="same", activation="tanh")', "no padding"),
         ("AveragePooling2D", "MaxPooling2D", "That is max pooling"),
         ('"tanh"', '"relu"', "That is ReLU"),
-        ('            keras.layers.Conv2D(120, 5, activation="tanh"),\n', "", "Conv 3"),
+        ('keras.layers.Conv2D(120, 5, activation="tanh"),', "", "Conv 3"),
         (
-            '            keras.layers.Conv2D(120, 5, activation="tanh"),\n            keras.layers.Flatten(),\n',
-            '            keras.layers.Flatten(),\n            keras.layers.Dense(120, "tanh"),\n',
+            'keras.layers.Conv2D(120, 5, activation="tanh"),',
+            'keras.layers.Flatten(), keras.layers.Dense(120, "tanh"),',
             "A dense layer counts the same",
         ),
         (', activation="softmax"', "", "activation='softmax'"),
@@ -190,7 +194,8 @@ def test_subsample_right_in_other_words():
         ('activation="tanh"', 'activation="tanh", use_bias=False', "biases are missing"),
         ('(84, activation="tanh")', "(84)", "tanh in all four"),
         ("            keras.Input((32, 32, 1)),\n", "", "begin with keras.Input"),
-        ("32, 32, 1", "28, 28, 1", "The input is"),
+        ("32, 32, 1", "32, 32, 3", "The input is"),
+        ("32, 32, 1", "28, 28, 1", "output size would be zero"),
         ("return keras.Sequential", "keras.Sequential", "Return a Keras model"),
     ],
 )
@@ -223,7 +228,7 @@ def test_build_lenet5_right_in_other_words():
         (', "kernel_initializer": "he_normal"', "", "Glorot"),
         ('"he_normal"', '"random_normal"', "standard deviation"),
         ("if averages else type(layer)", "if False else type(layer)", "average pooling must become max"),
-        ('== "tanh"', '!= "linear"', "change only tanh"),
+        ('config.get("activation") == "tanh"', '"activation" in config', "change only tanh"),
         ('"activation": "relu", ', "", "tanh must become ReLU"),
         ("return keras.models.clone_model(model, clone_function=swap)", "return model", "old model itself"),
         ("return keras.models.clone_model", "keras.models.clone_model", "Return a Keras model"),
