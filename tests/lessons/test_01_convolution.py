@@ -236,7 +236,7 @@ WRONG = {
             "Dense stays",
             "conv = layers.Conv2D(layer.units, size, ",
             "conv = layers.Dense(layer.units, ",
-            "Conv2D",
+            "stopped with",
         ),
         ("1x1 filters everywhere", "size = layer.input.shape[1:3]", "size = 1", "stopped with"),
         ("returns the classifier", "return keras.Model(image, x)", "return model", "Conv2D"),
