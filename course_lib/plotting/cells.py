@@ -27,7 +27,8 @@ def _number(value: float) -> str:
 
 
 def _factor(value: float) -> str:
-    return f"({_number(value)})" if value < 0 else _number(value)
+    text = _number(value)
+    return f"({text})" if text.startswith("−") else text
 
 
 class Board:
@@ -112,7 +113,7 @@ def plot_convolution(
             output.
 
     >>> ax = plot_convolution(np.eye(4), np.ones((3, 3)), (0, 1))
-    >>> ax.get_title()
+    >>> ax.get_title(loc="left")
     'Output: (4 − 3)/1 + 1 = 2 cells a side'
     """
     image, kernel = np.asarray(image, dtype=float), np.asarray(kernel, dtype=float)
@@ -228,7 +229,7 @@ def plot_pooling(
             kind.
 
     >>> ax = plot_pooling(np.arange(16).reshape(4, 4), 2)
-    >>> ax.get_title()
+    >>> ax.get_title(loc="left")
     'Max pooling 2×2, stride 2: 4 of 16 values stay'
     """
     array, stride = np.asarray(array, dtype=float), stride or size

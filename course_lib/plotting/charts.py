@@ -89,7 +89,7 @@ def plot_confusion(matrix: np.ndarray, class_names: Sequence[str], *, ax: Axes |
         ValueError: not square, or another number of names than of classes.
 
     >>> ax = plot_confusion(np.array([[9, 1], [2, 8]]), ["cat", "dog"])
-    >>> ax.get_title()
+    >>> ax.get_title(loc="left")
     '17 of 20 images right (85.0 %)'
     """
     matrix = np.asarray(matrix)
@@ -130,7 +130,7 @@ def plot_confusion(matrix: np.ndarray, class_names: Sequence[str], *, ax: Axes |
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     total, good = int(matrix.sum()), int(np.trace(matrix))
-    ax.set_title(f"{good:,} of {total:,} images right ({100 * good / max(1, total):.1f} %)")
+    ax.set_title(f"{good:,} of {total:,} images right ({100 * good / max(1, total):.1f} %)", loc="left")
     bar = ax.figure.colorbar(picture, ax=ax, shrink=0.75, label="mistakes (images)")
     bar.ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     bar.ax.grid(False)
@@ -167,7 +167,7 @@ def plot_finding(
 
     >>> rows = [{"seed": 0, "threads": 1, "value": 0.95}, {"seed": 1, "threads": 1, "value": 0.97}]
     >>> ax = plot_finding(rows, 0.96, (0.9, 1.0), title="accuracy", verdict="confirms")
-    >>> ax.get_title(), [label.get_text() for label in ax.get_yticklabels()]
+    >>> ax.get_title(loc="left"), [label.get_text() for label in ax.get_yticklabels()]
     ('accuracy: confirms', ['seed 0', 'seed 1', 'this run'])
     """
     low, high = map(float, band)
@@ -228,7 +228,7 @@ def plot_finding(
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(unit or "value")
     heading = f"{title} ({unit})" if title and unit else title
-    ax.set_title(": ".join(filter(None, [heading, verdict])))
+    ax.set_title(": ".join(filter(None, [heading, verdict])), loc="left")
     ax.legend(
         handles=handles,
         loc="upper center",

@@ -35,8 +35,8 @@ GAP_IN_LABEL = 7.0  # between name and size on one line
 MARGIN = 6.0
 FOOTER = 34.0  # legend and caption
 SLANT = 48  # degrees by which labels turn when they do not fit beside each other
-# From generous to compact: height of the tallest face, thickness of the deepest volume, and the share of the faces
-# that stays clear of the next volume. The first layout that fits is taken.
+# From generous to compact: height of the tallest face, thickness of the deepest volume, and the share of
+# the faces that stays clear of the next volume. The first layout that fits is taken.
 SIZES = [
     (140, 44, 1.0),
     (125, 36, 0.85),

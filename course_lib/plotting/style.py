@@ -1,5 +1,7 @@
 """The palette, and small helpers that several pictures share."""
 
+from functools import cache
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -43,6 +45,7 @@ def mix(color: str, other: str, share: float) -> tuple[float, float, float]:
     )
 
 
+@cache
 def text_size(text: str, size: float = SMALL, weight: str = "normal") -> tuple[float, float]:
     """Width and height of a text in points, lines included, known before anything is drawn.
 
