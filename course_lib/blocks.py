@@ -1,4 +1,4 @@
-"""What all architectures share: their common arguments, checked once, and the head.
+"""What all architectures share: their common arguments, checked once, the head, and the blocks.
 
 A builder has three levels: block `f(x, ..., name) -> tensor`, stage, network = stem -> stages -> head. Here
 stands what more than one family needs; the builders themselves are in `course_lib.architectures`.
@@ -6,17 +6,46 @@ stands what more than one family needs; the builders themselves are in `course_l
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
+from itertools import accumulate
+from math import isfinite
+from numbers import Real
 from pathlib import Path
 from types import FunctionType
 
 import keras
 from keras import layers
 
+from . import layers as course_layers
 from .errors import unknown
 
-__all__ = ["BuilderArguments", "builder", "one_of", "variant"]
+__all__ = [
+    "TENSORFLOW_NORM",
+    "TORCH_NORM",
+    "BuilderArguments",
+    "add_branch",
+    "builder",
+    "conv",
+    "conv_norm_act",
+    "drop_rates",
+    "norm_act",
+    "number",
+    "one_of",
+    "rate",
+    "shortcut",
+    "squeeze_excite",
+    "stage",
+    "variant",
+    "whole_number",
+    "whole_numbers",
+]
+
+# BatchNormalization's two constants. `momentum` is the share of the old moving statistics that a step keeps.
+# Most networks here were trained in Caffe or Torch, with 0.9 (which Torch calls 0.1): right for short
+# trainings, too. Google's networks (MobileNet, NASNet, EfficientNet) come with the other pair.
+TORCH_NORM = {"epsilon": 1e-5, "momentum": 0.9}
+TENSORFLOW_NORM = {"epsilon": 1e-3, "momentum": 0.99}
 
 
 def one_of(argument: str, received: object, allowed: Iterable[object]) -> None:
@@ -30,6 +59,61 @@ def one_of(argument: str, received: object, allowed: Iterable[object]) -> None:
     allowed = list(allowed)
     if received not in allowed:
         raise unknown(argument, received, allowed)
+
+
+def whole_number(argument: str, received: object, minimum: int = 1) -> None:
+    """Raise a ValueError unless `received` is a whole number of at least `minimum`.
+
+    >>> whole_number("growth_rate", 1.5)
+    Traceback (most recent call last):
+    ...
+    ValueError: growth_rate must be a whole number, at least 1. Received: 1.5.
+    """
+    if not _is_size(received, minimum):
+        raise ValueError(f"{argument} must be a whole number, at least {minimum}. Received: {received!r}.")
+
+
+def whole_numbers(argument: str, received: object, count: int | None = None) -> None:
+    """Raise a ValueError unless `received` is a tuple (or list) of whole numbers >= 1, `count` of them.
+
+    >>> whole_numbers("widths", (64, 128), count=4)
+    Traceback (most recent call last):
+    ...
+    ValueError: widths must be 4 whole numbers, each at least 1. Received: (64, 128).
+    """
+    right = isinstance(received, (tuple, list)) and len(received) > 0 and all(map(_is_size, received))
+    if not right or count not in (None, len(received)):
+        raise ValueError(
+            f"{argument} must be {count or 'one or more'} whole numbers, each at least 1. "
+            f"Received: {received!r}."
+        )
+
+
+def number(argument: str, received: object, *, above: float = 0.0, at_most: float | None = None) -> None:
+    """Raise a ValueError unless `received` is a finite number with above < received <= at_most.
+
+    >>> number("alpha", "1.0")
+    Traceback (most recent call last):
+    ...
+    ValueError: alpha must be a number above 0. Received: '1.0'.
+    """
+    right = isinstance(received, Real) and not isinstance(received, bool) and isfinite(received)
+    if not right or received <= above or (at_most is not None and received > at_most):
+        end = "" if at_most is None else f", at most {at_most:g}"
+        raise ValueError(f"{argument} must be a number above {above:g}{end}. Received: {received!r}.")
+
+
+def rate(argument: str, received: object) -> None:
+    """Raise a ValueError unless `received` is a share: 0 <= received < 1.
+
+    >>> rate("drop_path_rate", 20)
+    Traceback (most recent call last):
+    ...
+    ValueError: drop_path_rate must be a number from 0 to below 1. Received: 20.
+    """
+    right = isinstance(received, Real) and not isinstance(received, bool)
+    if not right or not 0 <= received < 1:
+        raise ValueError(f"{argument} must be a number from 0 to below 1. Received: {received!r}.")
 
 
 @dataclass(frozen=True)
@@ -275,8 +359,205 @@ def variant(base: Callable[..., keras.Model], name: str, doc: str, **chosen) -> 
     return build
 
 
-def _is_size(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def conv(
+    x: keras.KerasTensor,
+    filters: int | None,
+    kernel_size: int,
+    *,
+    strides: int = 1,
+    padding: str = "same",
+    groups: int = 1,
+    use_bias: bool = False,
+    kernel_initializer: str | keras.initializers.Initializer = "he_normal",
+    name: str,
+) -> keras.KerasTensor:
+    """A convolution without bias, with He's initial weights; depthwise or in groups, if asked.
+
+    Args:
+        filters: how many; None makes it depthwise: one filter a channel.
+        padding: "valid", "same" (the output has ceil(size / strides) rows; what is missing is padded at the
+            end, as TensorFlow does), or "both" (the same size, but both sides get kernel_size // 2 rows, as
+            in Caffe and Torch: it differs from "same" where strides > 1).
+        name: of the convolution; the explicit padding, if there is one, is `{name}_pad`.
+
+    >>> x = keras.Input((32, 32, 3))
+    >>> conv(x, 16, 7, strides=2, padding="both", name="stem").shape, conv(x, None, 3, name="dw").shape
+    ((None, 16, 16, 16), (None, 32, 32, 3))
+    """
+    one_of("padding", padding, ["same", "both", "valid"])
+    if padding == "both":
+        padding = "same"  # with one stride the two are the same
+        if strides > 1 and kernel_size > 1:
+            x, padding = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(x), "valid"
+    common = {"strides": strides, "padding": padding, "use_bias": use_bias, "name": name}
+    if filters is None:
+        return layers.DepthwiseConv2D(kernel_size, depthwise_initializer=kernel_initializer, **common)(x)
+    common["kernel_initializer"] = kernel_initializer
+    if groups > 1:
+        return course_layers.GroupedConv2D(filters, kernel_size, groups=groups, **common)(x)
+    return layers.Conv2D(filters, kernel_size, **common)(x)
+
+
+def norm_act(
+    x: keras.KerasTensor, activation: str | None = "relu", *, norm: dict[str, float] = TORCH_NORM, name: str
+) -> keras.KerasTensor:
+    """BatchNormalization `{name}_bn`, then the activation `{name}_{activation}` (None: none).
+
+    >>> norm_act(keras.Input((8, 8, 3)), "relu6", name="stem").shape
+    (None, 8, 8, 3)
+    """
+    x = layers.BatchNormalization(**norm, name=f"{name}_bn")(x)
+    return layers.Activation(activation, name=f"{name}_{activation}")(x) if activation else x
+
+
+def conv_norm_act(
+    x: keras.KerasTensor,
+    filters: int | None,
+    kernel_size: int,
+    *,
+    activation: str | None = "relu",
+    norm: dict[str, float] = TORCH_NORM,
+    name: str,
+    **options,
+) -> keras.KerasTensor:
+    """A convolution `{name}`, BatchNormalization `{name}_bn`, the activation `{name}_{activation}`.
+
+    Args:
+        filters, kernel_size: see `conv` (filters None: depthwise).
+        activation: a Keras name such as "relu", "relu6", "swish"; None for none.
+        norm: epsilon and momentum of the normalization: `TORCH_NORM` or `TENSORFLOW_NORM`.
+        options: strides, padding, groups, ... of `conv`.
+
+    >>> x = conv_norm_act(keras.Input((32, 32, 3)), 16, 3, strides=2, name="stem")
+    >>> x.shape
+    (None, 16, 16, 16)
+    """
+    return norm_act(conv(x, filters, kernel_size, name=name, **options), activation, norm=norm, name=name)
+
+
+def squeeze_excite(
+    x: keras.KerasTensor,
+    units: int,
+    *,
+    activation: str = "relu",
+    kernel_initializer: str | keras.initializers.Initializer = "he_normal",
+    name: str,
+) -> keras.KerasTensor:
+    """x times a weight from 0 to 1 for each channel, sigmoid(W2 f(W1 mean(x))): each image has its own.
+
+    Reference: Hu, Shen, Albanie, Sun and Wu 2017, "Squeeze-and-Excitation Networks", arXiv 1709.01507,
+    section 3. The two dense layers are 1x1 convolutions on the 1x1 volume of means: the same sums.
+
+    Args:
+        x: `(N, H, W, C)`.
+        units: of the first layer; the paper takes C / 16.
+        activation: f.
+
+    >>> squeeze_excite(keras.Input((8, 8, 32)), 2, name="se").shape
+    (None, 8, 8, 32)
+    """
+    common = {"kernel_initializer": kernel_initializer}
+    s = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)  # 1x1xC
+    s = layers.Conv2D(units, 1, activation=activation, name=f"{name}_reduce", **common)(s)
+    s = layers.Conv2D(x.shape[-1], 1, activation="sigmoid", name=f"{name}_expand", **common)(s)
+    return layers.Multiply(name=f"{name}_excite")([x, s])
+
+
+def shortcut(
+    x: keras.KerasTensor, filters: int, strides: int, *, option: str | None, name: str
+) -> keras.KerasTensor | None:
+    """The other way around a residual block: x itself, and where the shape changes, option A or B of ResNet.
+
+    Reference: He, Zhang, Ren and Sun 2015, arXiv 1512.03385, section 3.3.
+
+    Args:
+        option: "A", every `strides`-th position and zeros for the new channels, no weights; "B", a 1x1
+            convolution with normalization; None, no shortcut: a plain network.
+
+    >>> x = keras.Input((8, 8, 16))
+    >>> shortcut(x, 16, 1, option="A", name="a") is x, shortcut(x, 32, 2, option="B", name="b").shape
+    (True, (None, 4, 4, 32))
+    """
+    if option is None:
+        return None
+    if strides == 1 and x.shape[-1] == filters:
+        return x
+    if option == "A":
+        return course_layers.IdentityShortcut(filters, strides, name=f"{name}_shortcut")(x)
+    return conv_norm_act(x, filters, 1, strides=strides, activation=None, name=f"{name}_shortcut")
+
+
+def add_branch(
+    way: keras.KerasTensor | None,
+    x: keras.KerasTensor,
+    *,
+    se_ratio: float = 0.0,
+    drop_rate: float = 0.0,
+    name: str,
+) -> keras.KerasTensor:
+    """way + x, the end of a residual block, with squeeze and excitation and stochastic depth before the sum.
+
+    Args:
+        way: what `shortcut` gave; None: a plain network, x is all.
+        x: the branch with the convolutions, `(N, H, W, C)`.
+        se_ratio: units of squeeze and excitation as a share of C, such as 1/16; 0 leaves it out.
+        drop_rate: how often training leaves out the branch of an image, see `drop_rates`.
+
+    >>> x = keras.Input((8, 8, 32))
+    >>> add_branch(x, x, se_ratio=1 / 16, name="b").shape
+    (None, 8, 8, 32)
+    """
+    if se_ratio:
+        x = squeeze_excite(x, max(1, int(x.shape[-1] * se_ratio)), name=f"{name}_se")
+    if way is None:
+        return x
+    if drop_rate:
+        x = course_layers.DropPath(drop_rate, name=f"{name}_drop")(x)
+    return layers.Add(name=f"{name}_add")([way, x])
+
+
+def drop_rates(last: float, depths: Sequence[int]) -> list[list[float]]:
+    """Stochastic depth's rate for each block, stage by stage: it grows evenly, l/L of `last` in block l of L.
+
+    Reference: Huang, Sun, Liu, Sedra and Weinberger 2016, arXiv 1603.09382, equation 4.
+
+    >>> drop_rates(0.5, (2, 3))
+    [[0.1, 0.2], [0.3, 0.4, 0.5]]
+    """
+    ends = accumulate(depths)
+    numbers = [range(end - depth + 1, end + 1) for depth, end in zip(depths, ends, strict=True)]
+    return [[last * i / sum(depths) for i in stage] for stage in numbers]
+
+
+def stage(
+    x: keras.KerasTensor,
+    block: Callable[..., keras.KerasTensor],
+    depth: int,
+    filters: int,
+    *,
+    strides: int = 1,
+    drop_rates: Sequence[float] = (),
+    name: str,
+) -> keras.KerasTensor:
+    """`depth` blocks in a row, `{name}_block1` and so on; only the first one strides.
+
+    Args:
+        block: `f(x, filters, *, strides, name) -> tensor`; `functools.partial` sets its other arguments.
+        drop_rates: one for each block, given to it as `drop_rate`.
+
+    >>> x = stage(keras.Input((32, 32, 3)), functools.partial(conv_norm_act, kernel_size=3), 2, 8, strides=2,
+    ...           name="stage1")
+    >>> x.shape
+    (None, 16, 16, 8)
+    """
+    for j in range(depth):
+        own = {"drop_rate": drop_rates[j]} if drop_rates else {}
+        x = block(x, filters, strides=strides if j == 0 else 1, name=f"{name}_block{j + 1}", **own)
+    return x
+
+
+def _is_size(value: object, minimum: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= minimum
 
 
 def _activation_names() -> list[str]:
