@@ -350,7 +350,11 @@ def variant(base: Callable[..., keras.Model], name: str, doc: str, **chosen) -> 
         for key in arguments:
             if key not in signature.parameters:
                 raise unknown(f"argument of {name}", key, signature.parameters)
-        return base(**(defaults | fixed | arguments))
+        values = defaults | fixed | arguments
+        if arguments.get("input_shape") is None:  # the variant's size, but never against the caller's tensor
+            own = arguments.get("input_tensor") is None
+            values["input_shape"] = defaults.get("input_shape") if own else None
+        return base(**values)
 
     build.__name__ = build.__qualname__ = name
     build.__module__ = base.__module__
