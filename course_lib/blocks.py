@@ -25,15 +25,17 @@ __all__ = [
     "TORCH_NORM",
     "BuilderArguments",
     "add_branch",
+    "blocks_of_depth",
     "builder",
     "conv",
     "conv_norm_act",
     "drop_rates",
+    "imagenet_stem",
     "norm_act",
     "number",
     "one_of",
     "rate",
-    "shortcut",
+    "shortcut_path",
     "squeeze_excite",
     "stage",
     "variant",
@@ -318,13 +320,21 @@ def builder(
     return decorate
 
 
-def variant(base: Callable[..., keras.Model], name: str, doc: str, **chosen) -> Callable[..., keras.Model]:
+def variant(
+    base: Callable[..., keras.Model],
+    name: str,
+    doc: str,
+    *,
+    defaults: dict[str, object] | None = None,
+    **chosen,
+) -> Callable[..., keras.Model]:
     """A builder that is `base` with some arguments chosen: the rows of a paper's table.
 
     Args:
         base: a builder.
         name: of the new one.
         doc: its one line; the arguments are explained at `base`.
+        defaults: new default values for arguments that the new builder keeps.
         chosen: values for some of base's own arguments, which the new builder no longer has; for a shared one
             (such as `classes`) a new default.
 
@@ -336,10 +346,11 @@ def variant(base: Callable[..., keras.Model], name: str, doc: str, **chosen) -> 
     ('tinywide', 194)
     """
     shared = {field.name for field in fields(BuilderArguments)}
-    defaults = {"name": name.lower()} | {key: value for key, value in chosen.items() if key in shared}
+    defaults = {"name": name.lower(), **(defaults or {})}
+    defaults |= {key: value for key, value in chosen.items() if key in shared}
     fixed = {key: value for key, value in chosen.items() if key not in shared}
     before = inspect.signature(base)
-    for key in fixed:
+    for key in (*defaults, *fixed):
         if key not in before.parameters:
             raise unknown(f"argument of {base.__name__}", key, before.parameters)
     parameters = [p for p in before.parameters.values() if p.name not in fixed]
@@ -403,14 +414,19 @@ def conv(
 
 
 def norm_act(
-    x: keras.KerasTensor, activation: str | None = "relu", *, norm: dict[str, float] = TORCH_NORM, name: str
+    x: keras.KerasTensor,
+    activation: str | None = "relu",
+    *,
+    norm: dict[str, float] | None = TORCH_NORM,
+    name: str,
 ) -> keras.KerasTensor:
-    """BatchNormalization `{name}_bn`, then the activation `{name}_{activation}` (None: none).
+    """BatchNormalization `{name}_bn`, then the activation `{name}_{activation}`; None leaves one out.
 
     >>> norm_act(keras.Input((8, 8, 3)), "relu6", name="stem").shape
     (None, 8, 8, 3)
     """
-    x = layers.BatchNormalization(**norm, name=f"{name}_bn")(x)
+    if norm:
+        x = layers.BatchNormalization(**norm, name=f"{name}_bn")(x)
     return layers.Activation(activation, name=f"{name}_{activation}")(x) if activation else x
 
 
@@ -420,7 +436,7 @@ def conv_norm_act(
     kernel_size: int,
     *,
     activation: str | None = "relu",
-    norm: dict[str, float] = TORCH_NORM,
+    norm: dict[str, float] | None = TORCH_NORM,
     name: str,
     **options,
 ) -> keras.KerasTensor:
@@ -429,7 +445,7 @@ def conv_norm_act(
     Args:
         filters, kernel_size: see `conv` (filters None: depthwise).
         activation: a Keras name such as "relu", "relu6", "swish"; None for none.
-        norm: epsilon and momentum of the normalization: `TORCH_NORM` or `TENSORFLOW_NORM`.
+        norm: epsilon and momentum of the normalization: `TORCH_NORM` or `TENSORFLOW_NORM`; None for none.
         options: strides, padding, groups, ... of `conv`.
 
     >>> x = conv_norm_act(keras.Input((32, 32, 3)), 16, 3, strides=2, name="stem")
@@ -437,6 +453,17 @@ def conv_norm_act(
     (None, 16, 16, 16)
     """
     return norm_act(conv(x, filters, kernel_size, name=name, **options), activation, norm=norm, name=name)
+
+
+def imagenet_stem(x: keras.KerasTensor, filters: int = 64) -> keras.KerasTensor:
+    """Convolution 7x7/2, then max pooling 3x3/2: a quarter of the height and width. ResNet's and DenseNet's.
+
+    >>> imagenet_stem(keras.Input((224, 224, 3))).shape
+    (None, 56, 56, 64)
+    """
+    x = conv_norm_act(x, filters, 7, strides=2, padding="both", name="stem")  # 112x112x64
+    x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)  # nothing is below 0 after ReLU
+    return layers.MaxPooling2D(3, 2, name="stem_pool")(x)  # 56x56x64
 
 
 def squeeze_excite(
@@ -467,7 +494,7 @@ def squeeze_excite(
     return layers.Multiply(name=f"{name}_excite")([x, s])
 
 
-def shortcut(
+def shortcut_path(
     x: keras.KerasTensor, filters: int, strides: int, *, option: str | None, name: str
 ) -> keras.KerasTensor | None:
     """The other way around a residual block: x itself, and where the shape changes, option A or B of ResNet.
@@ -479,8 +506,10 @@ def shortcut(
             convolution with normalization; None, no shortcut: a plain network.
 
     >>> x = keras.Input((8, 8, 16))
-    >>> shortcut(x, 16, 1, option="A", name="a") is x, shortcut(x, 32, 2, option="B", name="b").shape
-    (True, (None, 4, 4, 32))
+    >>> shortcut_path(x, 16, 1, option="A", name="a") is x
+    True
+    >>> shortcut_path(x, 32, 2, option="B", name="b").shape
+    (None, 4, 4, 32)
     """
     if option is None:
         return None
@@ -492,17 +521,17 @@ def shortcut(
 
 
 def add_branch(
-    way: keras.KerasTensor | None,
+    path: keras.KerasTensor | None,
     x: keras.KerasTensor,
     *,
     se_ratio: float = 0.0,
     drop_rate: float = 0.0,
     name: str,
 ) -> keras.KerasTensor:
-    """way + x, the end of a residual block, with squeeze and excitation and stochastic depth before the sum.
+    """path + x, the end of a residual block, with squeeze and excitation and stochastic depth before the sum.
 
     Args:
-        way: what `shortcut` gave; None: a plain network, x is all.
+        path: what `shortcut_path` gave; None: a plain network, x is all.
         x: the branch with the convolutions, `(N, H, W, C)`.
         se_ratio: units of squeeze and excitation as a share of C, such as 1/16; 0 leaves it out.
         drop_rate: how often training leaves out the branch of an image, see `drop_rates`.
@@ -512,12 +541,30 @@ def add_branch(
     (None, 8, 8, 32)
     """
     if se_ratio:
-        x = squeeze_excite(x, max(1, int(x.shape[-1] * se_ratio)), name=f"{name}_se")
-    if way is None:
+        x = squeeze_excite(x, max(1, round(x.shape[-1] * se_ratio)), name=f"{name}_se")
+    if path is None:
         return x
     if drop_rate:
         x = course_layers.DropPath(drop_rate, name=f"{name}_drop")(x)
-    return layers.Add(name=f"{name}_add")([way, x])
+    return layers.Add(name=f"{name}_add")([path, x])
+
+
+def blocks_of_depth(depth: int, step: int, rest: int) -> int:
+    """The n of a network with step * n + rest weight layers; another depth is a ValueError.
+
+    >>> blocks_of_depth(20, 6, 2)
+    3
+    >>> blocks_of_depth(18, 6, 2)
+    Traceback (most recent call last):
+    ...
+    ValueError: depth must be 6n + 2 with n at least 1: 8, 14, 20, ... Received: 18.
+    """
+    if not _is_size(depth, step + rest) or (depth - rest) % step:
+        first = ", ".join(str(step * n + rest) for n in (1, 2, 3))
+        raise ValueError(
+            f"depth must be {step}n + {rest} with n at least 1: {first}, ... Received: {depth!r}."
+        )
+    return (depth - rest) // step
 
 
 def drop_rates(last: float, depths: Sequence[int]) -> list[list[float]]:
@@ -540,6 +587,7 @@ def stage(
     filters: int,
     *,
     strides: int = 1,
+    first: Callable[..., keras.KerasTensor] | None = None,
     drop_rates: Sequence[float] = (),
     name: str,
 ) -> keras.KerasTensor:
@@ -547,6 +595,7 @@ def stage(
 
     Args:
         block: `f(x, filters, *, strides, name) -> tensor`; `functools.partial` sets its other arguments.
+        first: the first block, if it is another function.
         drop_rates: one for each block, given to it as `drop_rate`.
 
     >>> x = stage(keras.Input((32, 32, 3)), functools.partial(conv_norm_act, kernel_size=3), 2, 8, strides=2,
@@ -556,7 +605,8 @@ def stage(
     """
     for j in range(depth):
         own = {"drop_rate": drop_rates[j]} if drop_rates else {}
-        x = block(x, filters, strides=strides if j == 0 else 1, name=f"{name}_block{j + 1}", **own)
+        function = first if first and j == 0 else block
+        x = function(x, filters, strides=strides if j == 0 else 1, name=f"{name}_block{j + 1}", **own)
     return x
 
 
