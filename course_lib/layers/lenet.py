@@ -1,25 +1,12 @@
-"""The few layers that Keras lacks: those of LeNet-5 as published in 1998.
+"""LeNet-5's own layers, as published in 1998.
 
-A layer tells the accounting what it costs by a method `macs(input_shape, output_shape)`, shapes of one image
-without the batch axis. One that looks through a window has Keras' own attributes `kernel_size` (or
-`pool_size`), `strides` and `padding`: from these `course_lib.accounting` knows its receptive field.
-
-Source of all of them: LeCun, Bottou, Bengio and Haffner, "Gradient-Based Learning Applied to Document
-Recognition", Proceedings of the IEEE 86(11), 1998, section II.B and appendix A.
+Source: LeCun, Bottou, Bengio and Haffner, "Gradient-Based Learning Applied to Document Recognition",
+Proceedings of the IEEE 86(11), 1998, section II.B and appendix A.
 """
 
 import keras
 import numpy as np
 from keras import ops
-
-__all__ = [
-    "FanInUniform",
-    "IdentityShortcut",
-    "PartialConv2D",
-    "RBFOutput",
-    "TrainableSubsampling",
-    "scaled_tanh",
-]
 
 
 @keras.saving.register_keras_serializable("course_lib")
@@ -255,54 +242,3 @@ class RBFOutput(keras.Layer):
             "targets": self._targets.tolist(),
             "activation": keras.activations.serialize(self.activation),
         }
-
-
-@keras.saving.register_keras_serializable("course_lib")
-class IdentityShortcut(keras.Layer):
-    """Every `strides`-th position, and zeros behind the channels up to `filters`: ResNet's shortcut A.
-
-    Reference: He, Zhang, Ren and Sun 2015, arXiv 1512.03385, section 3.3. It has no weights.
-
-    Args:
-        filters: channels of the output, at least those of the input.
-        strides: step from one position to the next.
-
-    Returns (when called on `(N, H, W, C)`):
-        `(N, ceil(H / strides), ceil(W / strides), filters)`.
-
-    Raises:
-        ValueError: an input with more channels than `filters`.
-
-    >>> x = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)
-    >>> np.array(IdentityShortcut(2, strides=2)(x))[0, :, :, 0].tolist()
-    [[0.0, 2.0], [8.0, 10.0]]
-    """
-
-    def __init__(self, filters: int, strides: int = 1, **kwargs):
-        super().__init__(**kwargs)
-        self.filters = int(filters)
-        # For the receptive field it is a 1x1 window.
-        self.kernel_size, self.strides, self.padding = (1, 1), (int(strides), int(strides)), "valid"
-
-    def build(self, input_shape):
-        if input_shape[-1] > self.filters:
-            raise ValueError(
-                f"Shortcut A of layer {self.name!r} can only add channels: {input_shape[-1]} to "
-                f"{self.filters}. Use shortcut B, or give the stages widths that grow."
-            )
-
-    def call(self, inputs):
-        step = self.strides[0]
-        missing = self.filters - inputs.shape[-1]
-        return ops.pad(inputs[:, ::step, ::step, :], ((0, 0), (0, 0), (0, 0), (0, missing)))
-
-    def compute_output_shape(self, input_shape):
-        n, *sizes, _ = input_shape
-        return (n, *(None if s is None else -(-s // self.strides[0]) for s in sizes), self.filters)
-
-    def macs(self, input_shape, output_shape) -> int:
-        """Zero: nothing is multiplied."""
-        return 0
-
-    def get_config(self):
-        return super().get_config() | {"filters": self.filters, "strides": self.strides[0]}
