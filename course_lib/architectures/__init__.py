@@ -10,11 +10,20 @@ from fnmatch import fnmatch
 import keras
 
 from ..errors import unknown
+from .googlenet import GoogLeNet
 from .lenet import LeNet5, LeNet5Original, lenet_map_loss
+from .vgg import VGG11, VGG11LRN, VGG13, VGG16, VGG16C, VGG19
 
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "LeNet5": LeNet5,
     "LeNet5Original": LeNet5Original,
+    "VGG11": VGG11,
+    "VGG11LRN": VGG11LRN,
+    "VGG13": VGG13,
+    "VGG16C": VGG16C,
+    "VGG16": VGG16,
+    "VGG19": VGG19,
+    "GoogLeNet": GoogLeNet,
 }
 
 __all__ = ["ARCHITECTURES", "build", "lenet_map_loss", "list_architectures", *ARCHITECTURES]
@@ -40,10 +49,10 @@ def build(name: str, **arguments) -> keras.Model:
 
     >>> build("LeNet5").count_params()
     61706
-    >>> build("lenet5")
+    >>> build("lenet5")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    ValueError: Unknown architecture: 'lenet5'. Did you mean 'LeNet5'? Allowed: 'LeNet5', 'LeNet5Original'.
+    ValueError: Unknown architecture: 'lenet5'. Did you mean 'LeNet5'? Allowed: 'LeNet5', ...
     """
     if name not in ARCHITECTURES:
         raise unknown("architecture", name, ARCHITECTURES)
