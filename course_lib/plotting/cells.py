@@ -180,7 +180,10 @@ def plot_convolution(
         products = f"sum of the {len(terms)} products"
     total = f"{products} = {_number(output[row, column])}"
     board.ax.text(0, board.tall + 0.45, total, fontsize=10, color=INK, va="center")
-    board.ax.set_title(_formula(image.shape, extent, pads, stride, size), fontsize=11, loc="left", color=INK)
+    title = _formula(image.shape, extent, pads, stride, size)
+    if dilation > 1:
+        title += f" (the kernel spans {extent[0]}×{extent[1]})"
+    board.ax.set_title(title, fontsize=11, loc="left", color=INK)
     return board.ax
 
 
