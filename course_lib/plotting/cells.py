@@ -41,7 +41,7 @@ class Board:
         self.width = 72 * wide * size  # points
         self.ax = axes_or_new(ax, wide * size, (self.tall + 1.0 + footer) * size + 0.35)
         self.ax.set_axis_off()
-        self.ax.set(xlim=(-0.2, wide - 0.2), ylim=(self.tall + footer, -1.0), aspect="equal")
+        self.ax.set(xlim=(-0.2, wide - 0.2), ylim=(self.tall + footer, -1.0), aspect="equal", anchor="W")
         self.left = 0.0
         longest = max(len(_number(value)) for grid in grids for value in grid.flat if np.isfinite(value))
         self.font = 10 if longest <= 4 else 9
