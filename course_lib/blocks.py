@@ -31,6 +31,8 @@ __all__ = [
     "conv_norm_act",
     "drop_rates",
     "imagenet_stem",
+    "inverted_residual",
+    "make_divisible",
     "norm_act",
     "number",
     "one_of",
@@ -38,6 +40,7 @@ __all__ = [
     "shortcut_path",
     "squeeze_excite",
     "stage",
+    "stages",
     "variant",
     "whole_number",
     "whole_numbers",
@@ -549,6 +552,63 @@ def add_branch(
     return layers.Add(name=f"{name}_add")([path, x])
 
 
+def make_divisible(filters: float, divisor: int = 8) -> int:
+    """The multiple of `divisor` nearest to a scaled number of filters, but never less than 90 % of it.
+
+    Multiples of 8 are what fast hardware likes. Reference: the code of MobileNetV2 and EfficientNet.
+
+    >>> [make_divisible(32 * width) for width in (0.1, 0.35, 1.0, 1.4)]
+    [8, 16, 32, 48]
+    """
+    rounded = max(divisor, int(filters + divisor / 2) // divisor * divisor)
+    return rounded if rounded >= 0.9 * filters else rounded + divisor
+
+
+def inverted_residual(
+    x: keras.KerasTensor,
+    filters: int,
+    *,
+    expand_ratio: int,
+    kernel_size: int = 3,
+    strides: int = 1,
+    se_ratio: float = 0.0,
+    drop_rate: float = 0.0,
+    activation: str = "relu6",
+    kernel_initializer: str | keras.initializers.Initializer = "he_normal",
+    name: str,
+) -> keras.KerasTensor:
+    """x + f(x), f = 1x1 up to many channels, depthwise, 1x1 down to few, without activation at the end.
+
+    A residual block turned inside out: the sum is over few channels, the convolution among many. There is no
+    sum where the shape changes. The block ends at the layer `{name}_out`.
+
+    Reference: Sandler, Howard, Zhu, Zhmoginov and Chen 2018, "MobileNetV2: Inverted Residuals and Linear
+    Bottlenecks", arXiv 1801.04381, table 1, figure 4; squeeze and excitation: EfficientNet, arXiv 1905.11946.
+
+    Args:
+        filters: channels of the output.
+        expand_ratio: channels in the middle, as a multiple of those of x; 1 leaves the first 1x1 out.
+        se_ratio: squeeze and excitation in the middle, with this share of x's channels as units; 0: none.
+        drop_rate: how often training leaves f out, see `drop_rates`.
+
+    >>> inverted_residual(keras.Input((14, 14, 64)), 96, expand_ratio=6, strides=2, name="block").shape
+    (None, 7, 7, 96)
+    """
+    start = {"kernel_initializer": kernel_initializer}
+    layer = functools.partial(conv_norm_act, norm=TENSORFLOW_NORM, **start)
+    channels, y = x.shape[-1], x
+    if expand_ratio > 1:
+        y = layer(y, channels * expand_ratio, 1, activation=activation, name=f"{name}_expand")
+    y = layer(y, None, kernel_size, strides=strides, activation=activation, name=f"{name}_depthwise")
+    if se_ratio:
+        units = max(1, int(channels * se_ratio))
+        y = squeeze_excite(y, units, activation=activation, name=f"{name}_se", **start)
+    y = layer(y, filters, 1, activation=None, name=f"{name}_project")
+    if strides == 1 and channels == filters:
+        y = add_branch(x, y, drop_rate=drop_rate, name=name)
+    return layers.Identity(name=f"{name}_out")(y)
+
+
 def blocks_of_depth(depth: int, step: int, rest: int) -> int:
     """The n of a network with step * n + rest weight layers; another depth is a ValueError.
 
@@ -607,6 +667,33 @@ def stage(
         own = {"drop_rate": drop_rates[j]} if drop_rates else {}
         function = first if first and j == 0 else block
         x = function(x, filters, strides=strides if j == 0 else 1, name=f"{name}_block{j + 1}", **own)
+    return x
+
+
+def stages(
+    x: keras.KerasTensor,
+    block: Callable[..., keras.KerasTensor],
+    depths: Sequence[int],
+    filters: Sequence[int],
+    *,
+    first: Callable[..., keras.KerasTensor] | None = None,
+    drop_path_rate: float = 0.0,
+) -> keras.KerasTensor:
+    """The body of a residual network: `stage1` and so on; all but the first halve height and width.
+
+    Args:
+        depths, filters: blocks of each stage, and the filters given to them.
+        block, first: see `stage`.
+        drop_path_rate: of the last block, see `drop_rates`.
+
+    >>> block = functools.partial(conv_norm_act, kernel_size=3)
+    >>> stages(keras.Input((32, 32, 3)), block, depths=(2, 2), filters=(8, 16)).shape
+    (None, 16, 16, 16)
+    """
+    rates = drop_rates(drop_path_rate, depths) if drop_path_rate else [()] * len(depths)
+    for i, (depth, width) in enumerate(zip(depths, filters, strict=True)):
+        own = {"strides": 2 if i else 1, "drop_rates": rates[i], "name": f"stage{i + 1}"}
+        x = stage(x, block, depth, width, first=first, **own)
     return x
 
 
