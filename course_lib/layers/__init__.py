@@ -6,6 +6,7 @@ without the batch axis. One that looks through a window has Keras' own attribute
 A subclass of a Keras layer inherits both.
 """
 
+from .augmentation import PadCropFlip, PCAColor, color_components
 from .convolution import GroupedConv2D
 from .lenet import FanInUniform, PartialConv2D, RBFOutput, TrainableSubsampling, scaled_tanh
 from .normalization import LocalResponseNormalization
@@ -22,9 +23,12 @@ __all__ = [
     "LocalResponseNormalization",
     "MaxPoolingWithSwitches2D",
     "MaxUnpooling2D",
+    "PCAColor",
+    "PadCropFlip",
     "PartialConv2D",
     "RBFOutput",
     "SAFPooling2D",
     "TrainableSubsampling",
+    "color_components",
     "scaled_tanh",
 ]

@@ -244,8 +244,8 @@ class MaxUnpooling2D(FreeLayer):
             if least is not None and not least <= size < least + s:
                 raise ValueError(
                     f"Layer {self.name!r} cannot make {self.output_size} from {tuple(sizes)}: an image of "
-                    f"that size, pooled by {self.window} with strides {self.steps}, has another shape. Give the "
-                    "height and width of the image that was pooled."
+                    f"that size, pooled by {self.window} with strides {self.steps}, has another shape. Give "
+                    "the height and width of the image that was pooled."
                 )
         return (n, *self.output_size, channels)
 
