@@ -87,10 +87,10 @@ accounting.cost_table(lenet)
 # ## Check the lecture: the map of the course
 #
 # Here are the networks that the lectures name, from their papers: how often a network is wrong on ImageNet
-# (top-5 error: the true name is not among its five guesses; higher up is better), how much it computes for one
+# (top-5 error: the true name is not among its five guesses; lower is better), how much it computes for one
 # image (to the right is more), how many parameters it has (the area) and when it was published (the colour).
 
-# %% alt="A chart of networks by computation and error. From AlexNet in 2012 the discs climb towards fewer errors; newer networks such as EfficientNet stand higher and further left than older ones such as VGG."
+# %% alt="A chart of networks by computation and error. From AlexNet in 2012 the discs come down towards fewer errors; newer networks such as EfficientNet stand lower and further left than older ones such as VGG."
 atlas = claims.published()
 fig, ax = plt.subplots(figsize=(9.5, 6))
 plotting.plot_atlas(atlas, ax=ax)
@@ -99,14 +99,14 @@ plt.show()
 # %% [markdown]
 # Three things to notice; each is a part of the course.
 #
-# * **Up**: from 2012 on, errors fall. Depth (VGG), parallel filters (GoogLeNet) and shortcuts (ResNet) did most
+# * **Down**: from 2012 on, errors fall. Depth (VGG), parallel filters (GoogLeNet) and shortcuts (ResNet) did most
 #   of it.
 # * **To the left at the same height**: later networks reach an old accuracy for a fraction of the work. Follow
 #   the height of VGG-16 to the left: NASNet-Mobile stands there with a twenty-seventh of the multiplications.
-# * **Area is not height**: VGG has the largest discs and is not the best. SqueezeNet stands a little below AlexNet
+# * **Area is not height**: VGG has the largest discs and is not the best. SqueezeNet stands a little above AlexNet
 #   with a disc fifty times smaller. Parameters are easy to add; the question is where.
 #
-# This rise was a contest: each year until 2017, teams sent their networks' answers on images that nobody had
+# This was a contest: each year until 2017, teams sent their networks' answers on images that nobody had
 # seen before. The lectures show its winners.
 
 # %%
@@ -230,11 +230,11 @@ assert volume_size(1, 7, 10, 2) == (70, 140)
 # %% [markdown]
 # ## Exercise: in your own words
 #
-# *1 point.* Look at the map again. Name one network that stands higher than another one with more computation,
+# *1 point.* Look at the map again. Name one network that errs less than another one with more computation,
 # and say what that tells you about "bigger is better". Two or three sentences.
 
 # %% [markdown] exercise="start_map" points=1
-# EfficientNet-B0 stands higher than VGG-16: it errs less and needs about forty times fewer multiplications. More
+# EfficientNet-B0 stands lower than VGG-16: it errs less and needs about forty times fewer multiplications. More
 # computation is therefore not enough to be better, and not needed for it; how the computation is arranged
 # matters at least as much. (Some of the difference also comes from newer ways of training.)
 
