@@ -12,7 +12,28 @@ import keras
 from ..errors import unknown
 from .googlenet import GoogLeNet
 from .lenet import LeNet5, LeNet5Original, lenet_map_loss
+from .preact import PreActResNet, PreActResNet164
+from .resnet import (
+    CifarResNet,
+    PlainNet18,
+    PlainNet20,
+    PlainNet34,
+    PlainNet56,
+    ResNet18,
+    ResNet20,
+    ResNet32,
+    ResNet34,
+    ResNet44,
+    ResNet50,
+    ResNet56,
+    ResNet101,
+    ResNet110,
+    ResNet152,
+)
+from .resnext import ResNeXt50, ResNeXt101
+from .senet import SEResNet50, SEResNeXt50
 from .vgg import VGG11, VGG11LRN, VGG13, VGG16, VGG16C, VGG19
+from .wide_resnet import WRN16_4, WRN16_8, WRN28_10, WRN50_2, WideResNet
 
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "LeNet5": LeNet5,
@@ -24,6 +45,32 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "VGG16": VGG16,
     "VGG19": VGG19,
     "GoogLeNet": GoogLeNet,
+    "PlainNet18": PlainNet18,
+    "PlainNet34": PlainNet34,
+    "ResNet18": ResNet18,
+    "ResNet34": ResNet34,
+    "ResNet50": ResNet50,
+    "ResNet101": ResNet101,
+    "ResNet152": ResNet152,
+    "PlainNet20": PlainNet20,
+    "PlainNet56": PlainNet56,
+    "ResNet20": ResNet20,
+    "ResNet32": ResNet32,
+    "ResNet44": ResNet44,
+    "ResNet56": ResNet56,
+    "ResNet110": ResNet110,
+    "CifarResNet": CifarResNet,
+    "PreActResNet164": PreActResNet164,
+    "PreActResNet": PreActResNet,
+    "WRN16_4": WRN16_4,
+    "WRN16_8": WRN16_8,
+    "WRN28_10": WRN28_10,
+    "WRN50_2": WRN50_2,
+    "WideResNet": WideResNet,
+    "ResNeXt50": ResNeXt50,
+    "ResNeXt101": ResNeXt101,
+    "SEResNet50": SEResNet50,
+    "SEResNeXt50": SEResNeXt50,
 }
 
 __all__ = ["ARCHITECTURES", "build", "lenet_map_loss", "list_architectures", *ARCHITECTURES]

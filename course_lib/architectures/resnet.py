@@ -16,16 +16,37 @@ from ..blocks import (
     blocks_of_depth,
     builder,
     conv_norm_act,
-    drop_rates,
     imagenet_stem,
     one_of,
     rate,
     shortcut_path,
-    stage,
+    stages,
     variant,
     whole_number,
     whole_numbers,
 )
+
+__all__ = [
+    "CLASSIC",
+    "CifarResNet",
+    "PlainNet18",
+    "PlainNet20",
+    "PlainNet34",
+    "PlainNet56",
+    "ResNet",
+    "ResNet18",
+    "ResNet20",
+    "ResNet32",
+    "ResNet34",
+    "ResNet44",
+    "ResNet50",
+    "ResNet56",
+    "ResNet101",
+    "ResNet110",
+    "ResNet152",
+    "basic",
+    "bottleneck",
+]
 
 CLASSIC = (64, 128, 256, 512)  # filters of the 3x3 convolutions, stage by stage
 
@@ -47,12 +68,6 @@ def bottleneck(x, filters, *, strides=1, shortcut="B", stride_on="1x1", widen=1,
     y = conv_norm_act(y, 4 * filters, 1, activation=None, name=f"{name}_conv3")
     path = shortcut_path(x, 4 * filters, strides, option=shortcut, name=name)
     return layers.Activation("relu", name=f"{name}_out")(add_branch(path, y, name=name, **branch))
-
-
-def check_branch(se_ratio: float, drop_path_rate: float) -> None:
-    """Raise a ValueError unless the two shares, which all residual families have, are shares."""
-    rate("se_ratio", se_ratio)
-    rate("drop_path_rate", drop_path_rate)
 
 
 @builder((224, 224, 3), min_size=32, hint="CifarResNet is made for images of 32x32 pixels.")
@@ -108,7 +123,8 @@ def ResNet(
     whole_numbers("widths", widths, count=len(depths))
     whole_number("widen", widen)
     whole_number("groups", groups)
-    check_branch(se_ratio, drop_path_rate)
+    rate("se_ratio", se_ratio)
+    rate("drop_path_rate", drop_path_rate)
     if block == "basic" and (widen, groups) != (1, 1):
         raise ValueError(f"Only a bottleneck has widen and groups. Received: {widen} and {groups}.")
     if any(width * widen % groups for width in widths):
@@ -118,16 +134,7 @@ def ResNet(
         own = {"stride_on": stride_on, "widen": widen, "groups": groups}
         function = partial(bottleneck, shortcut=shortcut, se_ratio=se_ratio, **own)
     x = imagenet_stem(image, widths[0])  # 56x56x64
-    return args.head(stages(x, function, depths, widths, drop_path_rate))
-
-
-def stages(x, block, depths, widths, drop_path_rate=0.0, first=None):
-    """All stages, `stage1` and so on; all but the first halve height and width."""
-    rates = drop_rates(drop_path_rate, depths)
-    for i, (depth, width) in enumerate(zip(depths, widths, strict=True)):
-        own = {"strides": 1 if i == 0 else 2, "drop_rates": rates[i], "name": f"stage{i + 1}"}
-        x = stage(x, block, depth, width, first=first, **own)
-    return x
+    return args.head(stages(x, function, depths, widths, drop_path_rate=drop_path_rate))
 
 
 @builder((32, 32, 3), classes=10, min_size=4)
@@ -163,11 +170,12 @@ def CifarResNet(
     271098
     """
     one_of("shortcut", shortcut, ["A", "B", None])
-    check_branch(se_ratio, drop_path_rate)
+    rate("se_ratio", se_ratio)
+    rate("drop_path_rate", drop_path_rate)
     depths = 3 * (blocks_of_depth(depth, 6, 2),)
     x = conv_norm_act(image, 16, 3, name="stem")  # 32x32x16
     block = partial(basic, shortcut=shortcut, se_ratio=se_ratio)
-    return args.head(stages(x, block, depths, (16, 32, 64), drop_path_rate))
+    return args.head(stages(x, block, depths, (16, 32, 64), drop_path_rate=drop_path_rate))
 
 
 BASIC = {"block": "basic", "widths": CLASSIC, "stride_on": "3x3", "widen": 1, "groups": 1}
