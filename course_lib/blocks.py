@@ -231,6 +231,8 @@ class BuilderArguments:
         features: keras.KerasTensor,
         hidden: Callable[[keras.KerasTensor], keras.KerasTensor] | None = None,
         output: keras.Layer | None = None,
+        *,
+        dropout: float = 0.0,
     ) -> keras.KerasTensor:
         """The end of the network: with `include_top` the classifier, else the features, pooled as asked.
 
@@ -238,9 +240,11 @@ class BuilderArguments:
             features: the last feature maps, `(N, H, W, C)`.
             hidden: what stands between them and the output layer; global average pooling if not given.
             output: the last layer; `Dense(classes, classifier_activation, name="output")` if not given.
+            dropout: just before the output layer; 0: none.
         """
         if self.include_top:
             x = hidden(features) if hidden else layers.GlobalAveragePooling2D(name="head_pool")(features)
+            x = layers.Dropout(dropout, name="head_dropout")(x) if dropout else x
             output = output or layers.Dense(self.classes, self.classifier_activation, name="output")
             return output(x)
         if self.pooling is None:
@@ -315,7 +319,7 @@ def builder(
                 **{field.name: values.pop(field.name) for field in fields(BuilderArguments)}
             )
             image = args.image(default_shape, min_size=min_size, fixed_size=fixed_size, hint=hint)
-            return args.model(image, function(args, image, **values))
+            return _signed(args.model(image, function(args, image, **values)), function.__name__, values)
 
         build.__signature__ = signature
         return build
@@ -368,7 +372,8 @@ def variant(
         if arguments.get("input_shape") is None:  # the variant's size, but never against the caller's tensor
             own = arguments.get("input_tensor") is None
             values["input_shape"] = defaults.get("input_shape") if own else None
-        return base(**values)
+        own = {key: value for key, value in values.items() if key not in shared}
+        return _signed(base(**values), name, own)
 
     build.__name__ = build.__qualname__ = name
     build.__module__ = base.__module__
@@ -695,6 +700,12 @@ def stages(
         own = {"strides": 2 if i else 1, "drop_rates": rates[i], "name": f"stage{i + 1}"}
         x = stage(x, block, depth, width, first=first, **own)
     return x
+
+
+def _signed(model: keras.Model, name: str, arguments: dict[str, object]) -> keras.Model:
+    """The model with `built_with`, the pair of the builder's name and the family's own arguments."""
+    object.__setattr__(model, "built_with", (name, arguments))  # past Keras, which would track the dictionary
+    return model
 
 
 def _is_size(value: object, minimum: int = 1) -> bool:
