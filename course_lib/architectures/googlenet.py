@@ -150,11 +150,7 @@ def GoogLeNet(
         if auxiliary and module in AUXILIARY:
             heads.append(_auxiliary_head(args, x, scaled, AUXILIARY[module]))
 
-    def dropped(x):
-        x = layers.GlobalAveragePooling2D(name="head_pool")(x)  # 1024 numbers
-        return layers.Dropout(0.4, name="head_dropout")(x)
-
-    main = args.head(x, dropped)
+    main = args.head(x, dropout=0.4)
     return [main, *heads] if heads else main
 
 
