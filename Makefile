@@ -25,8 +25,8 @@ test: setup  ## everything that CI runs: ruff, unit tests, every notebook
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/python -m pytest
 
-lab: setup  ## open JupyterLab on the first notebook
-	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+lab: setup  ## open JupyterLab on the first notebook (LAB="--no-browser" passes options on)
+	$(BIN)/jupyter lab $(LAB) notebooks/00_start_here.ipynb
 
 build: setup  ## build solutions/*.ipynb and notebooks/*.ipynb from solutions/*.py
 	$(BIN)/course build
