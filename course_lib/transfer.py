@@ -1,8 +1,8 @@
 """Published weights for our builders: copied from the `keras.applications` network of the same architecture.
 
 The two graphs differ in details: names, the order of branches, a bias in front of a normalization, its
-epsilon. `copy_twin_weights` matches layer with layer by where they stand in the graph, and folds what differs,
-so that both networks give the same outputs.
+epsilon. `copy_twin_weights` matches layer with layer by where they stand in the graph, and folds what
+differs, so that both networks give the same outputs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from .accounting.graph import Call, trace
 from .errors import unknown
 
-__all__ = ["TWINS", "Twin", "copy_twin_weights", "load_imagenet", "preprocess"]
+__all__ = ["TWINS", "Twin", "copy_twin_weights", "load_imagenet", "make_twin", "preprocess"]
 
 
 @dataclass(frozen=True)
@@ -73,19 +73,26 @@ def load_imagenet(model: keras.Model) -> None:
         if "URL fetch failure" not in str(error):
             raise ValueError(f"keras.applications.{twin.name} has no such weights: {error}") from error
         raise ValueError(
-            f"The ImageNet weights of {twin.name} are not on this machine and could not be fetched. Connect to "
-            "the internet and try again, or copy the file from another machine's folder ~/.keras/models. "
+            f"The ImageNet weights of {twin.name} are not on this machine and could not be fetched. Connect "
+            "to the internet and try again, or copy the file from another machine's folder ~/.keras/models. "
             f"Keras says: {error}"
         ) from None
     copy_twin_weights(model, published)
 
 
-def make_twin(model: keras.Model, weights: str | None = None) -> keras.Model:
-    """The `keras.applications` network of the model's architecture, input size and kind of end."""
+def make_twin(model: keras.Model, *, weights: str | None = None, **more) -> keras.Model:
+    """The `keras.applications` network of the model's architecture, input size and kind of end.
+
+    `more` goes to its builder, such as `classifier_activation=None`.
+    """
     _, twin, arguments = _twin_of(model)
     arguments = {key: value for key, value in arguments.items() if key == "alpha"}
     return getattr(keras.applications, twin.name)(
-        include_top=_with_top(model), weights=weights, input_shape=tuple(model.input_shape[1:]), **arguments
+        include_top=_with_top(model),
+        weights=weights,
+        input_shape=tuple(model.input_shape[1:]),
+        **arguments,
+        **more,
     )
 
 
