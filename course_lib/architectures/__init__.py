@@ -10,8 +10,20 @@ from fnmatch import fnmatch
 import keras
 
 from ..errors import unknown
+from .efficientnet import (
+    EfficientNet,
+    EfficientNetB0,
+    EfficientNetB1,
+    EfficientNetB2,
+    EfficientNetB3,
+    EfficientNetB4,
+    EfficientNetB5,
+    EfficientNetB6,
+    EfficientNetB7,
+)
 from .googlenet import GoogLeNet
 from .lenet import LeNet5, LeNet5Original, lenet_map_loss
+from .mobilenet import MobileNet, MobileNetV2
 from .preact import PreActResNet, PreActResNet164
 from .resnet import (
     CifarResNet,
@@ -71,6 +83,17 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "ResNeXt101": ResNeXt101,
     "SEResNet50": SEResNet50,
     "SEResNeXt50": SEResNeXt50,
+    "MobileNet": MobileNet,
+    "MobileNetV2": MobileNetV2,
+    "EfficientNetB0": EfficientNetB0,
+    "EfficientNetB1": EfficientNetB1,
+    "EfficientNetB2": EfficientNetB2,
+    "EfficientNetB3": EfficientNetB3,
+    "EfficientNetB4": EfficientNetB4,
+    "EfficientNetB5": EfficientNetB5,
+    "EfficientNetB6": EfficientNetB6,
+    "EfficientNetB7": EfficientNetB7,
+    "EfficientNet": EfficientNet,
 }
 
 __all__ = ["ARCHITECTURES", "build", "lenet_map_loss", "list_architectures", *ARCHITECTURES]

@@ -51,7 +51,10 @@ VARIANTS = {
     "B6": (1.8, 2.6, 528, 0.5),
     "B7": (2.0, 3.1, 600, 0.5),
 }
-CONV_START = keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
+# As a configuration: one initializer object would give equal numbers to all layers of the same shape.
+CONV_START = keras.initializers.serialize(
+    keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
+)
 
 
 def compound_scaling(phi: float, *, alpha: float = 1.2, beta: float = 1.1, gamma: float = 1.15):

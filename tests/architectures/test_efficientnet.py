@@ -85,6 +85,12 @@ def test_the_last_stages_drop_their_blocks_most():
     assert model.get_layer("head_dropout").rate == 0.2
 
 
+def test_no_two_layers_start_with_the_same_weights():
+    model = EfficientNet(width=0.1, depth=0.5, input_shape=(32, 32, 3), classes=10)
+    kernels = [np.array(weight) for weight in model.trainable_weights if len(weight.shape) > 1]
+    assert len({kernel.tobytes() for kernel in kernels}) == len(kernels)
+
+
 def test_any_size_without_the_classifier():
     model = unallocated(EfficientNetB0, input_shape=(None, None, 3), include_top=False)
     assert model.output.shape == (None, None, None, 1280)

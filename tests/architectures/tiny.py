@@ -1,6 +1,9 @@
 """One small network of each family, quick to run. Its arguments can be replaced: `TINY["vgg"](classes=3)`."""
 
+from course_lib.architectures.efficientnet import EfficientNet
 from course_lib.architectures.googlenet import GoogLeNetSmall
+from course_lib.architectures.lenet import LeNet5, LeNet5Original
+from course_lib.architectures.mobilenet import MobileNet, MobileNetV2
 from course_lib.architectures.preact import PreActResNet
 from course_lib.architectures.resnet import CifarResNet, ResNet
 from course_lib.architectures.vgg import VGG
@@ -14,6 +17,8 @@ def tiny(builder, **chosen):
 
 
 TINY = {
+    "lenet": LeNet5,
+    "lenet_original": LeNet5Original,
     "vgg": tiny(
         VGG, configuration="A", widths=(4, 8, 8, 12, 12), hidden=(16,), input_shape=(32, 32, 3), classes=10
     ),
@@ -25,4 +30,9 @@ TINY = {
     "wide_resnet": tiny(WideResNet, depth=10, width=2),
     "resnext": tiny(ResNet, **SMALL, block="bottleneck", widen=2, groups=4, stride_on="3x3"),
     "senet": tiny(ResNet, **SMALL, block="bottleneck", se_ratio=1 / 16),
+    "mobilenet": tiny(MobileNet, **SMALL, stem_strides=1),
+    "mobilenet_v2": tiny(
+        MobileNetV2, rows=((1, 8, 1, 1), (2, 16, 2, 2)), stem_strides=1, input_shape=(16, 16, 3), classes=10
+    ),
+    "efficientnet": tiny(EfficientNet, width=0.1, depth=0.5, input_shape=(32, 32, 3), classes=10),
 }
