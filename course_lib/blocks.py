@@ -161,13 +161,16 @@ class BuilderArguments:
         one_of("pooling", self.pooling, ["avg", "max", None])
         if not _is_size(self.classes):
             raise ValueError(f"classes must be a whole number, at least 1. Received: {self.classes!r}.")
-        if isinstance(self.classifier_activation, str):
+        if not callable(self.classifier_activation):
             one_of("classifier_activation", self.classifier_activation, [*_activation_names(), None])
-        if self.weights is not None and not Path(self.weights).is_file():
+        known = isinstance(self.weights, (str, Path)) and Path(self.weights).is_file()
+        if self.weights is not None and not known:
             raise ValueError(
                 f"weights must be None (random weights) or the path of a local file. Received: "
                 f"{self.weights!r}, which is no file. Builders download nothing."
             )
+        if self.name is not None and (not isinstance(self.name, str) or not self.name or "/" in self.name):
+            raise ValueError(f"name must be a text without '/', or None. Received: {self.name!r}.")
         tensor = self.input_tensor
         if tensor is not None and not isinstance(tensor, keras.KerasTensor):
             raise ValueError(
@@ -199,7 +202,7 @@ class BuilderArguments:
         shape = self.input_shape
         if self.input_tensor is not None:
             given, shape = shape, tuple(self.input_tensor.shape[1:])
-            if given is not None and tuple(given) != shape:
+            if given is not None and (not isinstance(given, (tuple, list)) or tuple(given) != shape):
                 raise ValueError(
                     f"input_shape={given} and input_tensor with {shape} disagree. Give only one of them."
                 )
