@@ -6,15 +6,14 @@
 Writes benchmarks/results/kit.md. Nothing here is asserted in a test: times belong to a machine.
 """
 
-import platform
 import statistics
 import subprocess
 import sys
 import time
-from datetime import date
 from pathlib import Path
 
-from course_lib.session import report
+from _pairs import write
+
 from course_tools.project import Project
 from course_tools.run import run
 
@@ -41,7 +40,7 @@ def import_time() -> tuple[float, float, float]:
 
 
 def main() -> None:
-    project, machine = Project(), report()
+    project = Project()
     middle, low, high = import_time()
     rows = [
         (
@@ -53,22 +52,8 @@ def main() -> None:
         rows.append((f"lesson {result.lesson.name}, quick profile", f"{result.seconds:.0f} s"))
     if "--suite" in sys.argv:
         rows.append(("`make test`, after set-up", f"{seconds(['make', 'test']) / 60:.1f} min"))
-    where = machine.gpus[0] if machine.gpus else f"{machine.cores} CPU cores, no GPU"
-    versions = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
-    lines = [
-        "# The kit's own times",
-        "",
-        f"Measured by `benchmarks/kit.py` on {date.today().isoformat()}: {where}, {machine.platform}, "
-        f"Python {platform.python_version()}, {versions}.",
-        "",
-        "| what | time |",
-        "| --- | --- |",
-        *(f"| {what} | {value} |" for what, value in rows),
-    ]
-    path = ROOT / "benchmarks" / "results" / "kit.md"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(path.read_text(encoding="utf-8"))
+    table = [f"| {what} | {value} |" for what, value in rows]
+    write("kit", "The kit's own times", ["| what | time |", "| --- | --- |", *table])
 
 
 if __name__ == "__main__":
