@@ -1,4 +1,4 @@
-"""Side-by-side timing: interleaved pairs, the median ratio and its interval. Used by the scripts beside it."""
+"""Side-by-side timing: interleaved pairs, the median ratio and its interval."""
 
 import platform
 import time
@@ -26,10 +26,8 @@ class Ratio:
 
     def cells(self) -> str:
         verdict = "slower" if self.high < 0.95 else "faster" if self.low > 1.05 else "the same"
-        return (
-            f"{_seconds(self.ours)} | {_seconds(self.other)} | {self.middle:.2f} ({self.low:.2f} to {self.high:.2f}) "
-            f"| {verdict}"
-        )
+        ratio = f"{self.middle:.2f} ({self.low:.2f} to {self.high:.2f})"
+        return " | ".join([_seconds(self.ours), _seconds(self.other), ratio, verdict])
 
 
 HEAD = "| what | ours | the other | ratio (other / ours) | ours is |\n| --- | --- | --- | --- | --- |"
