@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 import keras
 
 from ..errors import unknown
+from .alexnet import AlexNet, ZFNet
 from .efficientnet import (
     EfficientNet,
     EfficientNetB0,
@@ -50,6 +51,8 @@ from .wide_resnet import WRN16_4, WRN16_8, WRN28_10, WRN50_2, WideResNet
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "LeNet5": LeNet5,
     "LeNet5Original": LeNet5Original,
+    "AlexNet": AlexNet,
+    "ZFNet": ZFNet,
     "VGG11": VGG11,
     "VGG11LRN": VGG11LRN,
     "VGG13": VGG13,

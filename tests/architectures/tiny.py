@@ -1,5 +1,6 @@
 """One small network of each family, quick to run. Its arguments can be replaced: `TINY["vgg"](classes=3)`."""
 
+from course_lib.architectures.alexnet import AlexNetSmall
 from course_lib.architectures.efficientnet import EfficientNet
 from course_lib.architectures.googlenet import GoogLeNetSmall
 from course_lib.architectures.lenet import LeNet5, LeNet5Original
@@ -19,6 +20,7 @@ def tiny(builder, **chosen):
 TINY = {
     "lenet": LeNet5,
     "lenet_original": LeNet5Original,
+    "alexnet": tiny(AlexNetSmall, widths=(8, 8, 12, 12, 8), hidden=(16,), input_shape=(19, 19, 3)),
     "vgg": tiny(
         VGG, configuration="A", widths=(4, 8, 8, 12, 12), hidden=(16,), input_shape=(32, 32, 3), classes=10
     ),
