@@ -11,6 +11,16 @@ import keras
 
 from ..errors import unknown
 from .alexnet import AlexNet, ZFNet
+from .densenet import (
+    DenseNet40,
+    DenseNet100,
+    DenseNet121,
+    DenseNet169,
+    DenseNet201,
+    DenseNet264,
+    DenseNetBC100,
+    DenseNetBC190,
+)
 from .efficientnet import (
     EfficientNet,
     EfficientNetB0,
@@ -86,6 +96,14 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "ResNeXt101": ResNeXt101,
     "SEResNet50": SEResNet50,
     "SEResNeXt50": SEResNeXt50,
+    "DenseNet121": DenseNet121,
+    "DenseNet169": DenseNet169,
+    "DenseNet201": DenseNet201,
+    "DenseNet264": DenseNet264,
+    "DenseNet40": DenseNet40,
+    "DenseNet100": DenseNet100,
+    "DenseNetBC100": DenseNetBC100,
+    "DenseNetBC190": DenseNetBC190,
     "MobileNet": MobileNet,
     "MobileNetV2": MobileNetV2,
     "EfficientNetB0": EfficientNetB0,

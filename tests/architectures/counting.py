@@ -74,7 +74,7 @@ def assert_same_outputs(ours, twin, images, before=lambda x: x):
     """
     randomize(twin)
     copy_weights(twin, ours)
-    expected = np.array(twin.predict(images, verbose=0))
-    found = np.array(ours.predict(before(images), verbose=0))
+    expected = np.array(twin(images, training=False))
+    found = np.array(ours(before(images), training=False))
     assert np.abs(expected).max() > 1e-3
     assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()

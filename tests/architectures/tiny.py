@@ -1,6 +1,7 @@
 """One small network of each family, quick to run. Its arguments can be replaced: `TINY["vgg"](classes=3)`."""
 
 from course_lib.architectures.alexnet import AlexNetSmall
+from course_lib.architectures.densenet import CifarDenseNet, DenseNet
 from course_lib.architectures.efficientnet import EfficientNet
 from course_lib.architectures.googlenet import GoogLeNetSmall
 from course_lib.architectures.lenet import LeNet5, LeNet5Original
@@ -32,6 +33,8 @@ TINY = {
     "wide_resnet": tiny(WideResNet, depth=10, width=2),
     "resnext": tiny(ResNet, **SMALL, block="bottleneck", widen=2, groups=4, stride_on="3x3"),
     "senet": tiny(ResNet, **SMALL, block="bottleneck", se_ratio=1 / 16),
+    "densenet": tiny(DenseNet, depths=(1, 2), growth_rate=4, input_shape=(32, 32, 3), classes=10),
+    "densenet_cifar": tiny(CifarDenseNet, depth=10, growth_rate=4, bottleneck=True, compression=0.5),
     "mobilenet": tiny(MobileNet, **SMALL, stem_strides=1),
     "mobilenet_v2": tiny(
         MobileNetV2, rows=((1, 8, 1, 1), (2, 16, 2, 2)), stem_strides=1, input_shape=(16, 16, 3), classes=10
