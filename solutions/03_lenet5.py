@@ -325,7 +325,7 @@ connections["total"], paper_params["total"] = sum(connections.values()), sum(pap
 rows = [{"layer": name, "connections": n, "trained": paper_params[name]} for name, n in connections.items()]
 for row in rows:
     row["connections for each"] = row["connections"] / row["trained"] if row["trained"] else None
-Table(rows, formats={"connections for each": ",.0f"})
+Table(rows)
 
 # %% [markdown]
 # The total, 340,908, is also the number in the paper. C1 shares most: each of its weights works at 784 places. C5
@@ -465,14 +465,16 @@ plt.show()
 # %% [markdown]
 # In C1 you still see the 5, with its edges marked. S2 is the same at half the size. In C3 the digit dissolves: a map
 # answers to a *combination* of edges at roughly some place. S4 keeps 16 maps of 5x5, and C5 reads them all at once.
-# What is left at the end:
+# What is left at the end are ten probabilities: for this 5, and for the test digit of which the network is least sure.
 
-# %% trained alt="Ten bars, the network's probabilities for the digits 0 to 9, and beside them the input."
-fig, axes = plt.subplots(1, 2, figsize=(6.5, 2.4), width_ratios=[1, 2.6])
-axes[0].imshow(five[0, :, :, 0], cmap="gray")
-axes[0].axis("off")
-axes[1].bar(digits.class_names, lenet.predict(five, verbose=0)[0], color=COLORS["blue"])
-axes[1].set(ylabel="probability", xlabel="digit", ylim=(0, 1))
+# %% trained alt="Two digits with the ten probabilities that the network gives each. For the clear 5 one bar stands almost alone; for the unclear digit several bars share the probability."
+unsure = digits.test.images[[probabilities.max(axis=1).argmin()]]
+fig, axes = plt.subplots(1, 4, figsize=(9, 2), width_ratios=[1, 2.2, 1, 2.2])
+for (picture, bars), image in zip([axes[:2], axes[2:]], [five, unsure]):
+    picture.imshow(image[0, :, :, 0], cmap="gray")
+    picture.axis("off")
+    bars.bar(digits.class_names, lenet.predict(image, verbose=0)[0], color=COLORS["blue"])
+    bars.set(ylabel="probability", ylim=(0, 1))
 plt.show()
 
 # %% [markdown]
@@ -515,13 +517,15 @@ for ax, name in zip(axes[:, 0], ["input", "F6", "target"]):
 plt.show()
 
 # %% [markdown]
-# From handwriting to print! You can see at a glance how sure it is: a clean print or a smudge. A softmax layer
-# has no such picture to show. It won all the same: it needs no drawings, so it works for cats and dogs, too.
+# From handwriting to print! You see at a glance how sure the network is: a clean print, or a smudge in which two digits
+# shine through each other. A softmax has no such picture to show. It won all the same: it needs no drawings, so it
+# works for cats and dogs, too.
 #
 # ### 5.5 Does the simplification cost anything?
 #
 # Three networks, trained for the same number of epochs: the slide's, the slide's with max pooling in place of average
-# pooling (all else equal), and the original (at its own learning rate, since its loss is another).
+# pooling (all else equal, even the random start), and the original (at its own learning rate, since its loss is
+# another).
 #
 # * *Hypothesis A*: the slide's simplification costs nothing. **Metric**: error of the original minus that of the
 #   slide's network, in points (percent of the unseen images).
@@ -541,6 +545,7 @@ results = {
 rows = [{"network": name} | result["unseen"] for name, result in results.items()]
 for row in rows:
     row["error (%)"] = 100 * (1 - row["accuracy"])
+rows[-1]["loss"] = None  # of another kind
 Table(rows, ["network", "error (%)", "loss"])
 
 # %% trained
@@ -566,7 +571,7 @@ finding(
 
 # %% [markdown]
 # *A* stays open: on some six hundred images a difference of a few digits is chance. *B* holds, but look at its size: the
-# loss is lower by a tenth or two, and the *mistakes* hardly differ. It may also be speed and not quality: the largest
+# loss is lower by about a tenth, and the *mistakes* hardly differ. It may also be speed and not quality: the largest
 # of four values is a stronger signal than their mean, so with max pooling the network may only be a little further on
 # after the same number of epochs.
 #
@@ -585,16 +590,6 @@ finding(
 # * **Stopping rule**: at 0.1, or after 15 epochs, which then count as 15.
 
 # %%
-FINISH, MOST = 0.1, 15
-RATES = [0.05, 0.1, 0.2]
-racers = digits.train.images[:6000], digits.train.labels[:6000]  # all digits, or a tenth of MNIST
-
-
-class StopAtFinish(keras.callbacks.Callback):
-    def on_epoch_end(self, epoch, logs):
-        self.model.stop_training = logs["loss"] <= FINISH
-
-
 def start(activation):
     """LeNet-5 with an activation, and with the random weights that suit it."""
     keras.utils.set_random_seed(seed())
@@ -603,6 +598,17 @@ def start(activation):
         kernel = model.get_layer(layer).kernel
         kernel.assign(keras.initializers.HeNormal()(kernel.shape))
     return model
+
+
+# %%
+FINISH, MOST = 0.1, 15
+RATES = [0.05, 0.1, 0.2]
+racers = digits.train.images[:6000], digits.train.labels[:6000]  # all digits, or a tenth of MNIST
+
+
+class StopAtFinish(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs):
+        self.model.stop_training = logs["loss"] <= FINISH
 
 
 def race(activation, rate):
@@ -1164,7 +1170,9 @@ findings_table()
 #
 # **References.** Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: *Gradient-based learning applied to document recognition*,
 # Proceedings of the IEEE 86(11), 2278–2324, 1998, [doi:10.1109/5.726791](https://doi.org/10.1109/5.726791);
-# LeNet-5 is section II.B. The digits: E. Alpaydin, C. Kaynak, *Optical Recognition of Handwritten Digits*, UCI Machine
+# LeNet-5 is section II.B. ReLU's speed: A. Krizhevsky, I. Sutskever, G. Hinton, *ImageNet classification with deep
+# convolutional neural networks*, NIPS 2012. The random starts: X. Glorot, Y. Bengio, AISTATS 2010; K. He, X. Zhang,
+# S. Ren, J. Sun, 2015, [arXiv:1502.01852](https://arxiv.org/abs/1502.01852). The digits: E. Alpaydin, C. Kaynak, *Optical Recognition of Handwritten Digits*, UCI Machine
 # Learning Repository, 1998 (the test part, as scikit-learn ships it).
 #
 # **Next**: fourteen years later AlexNet takes the same plan to photographs, with about a thousand times as many weights,
