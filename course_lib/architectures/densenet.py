@@ -56,7 +56,7 @@ def transition(x, compression: float, *, dropout: float = 0.0, name: str):
     """
     if 1 in x.shape[1:3]:
         raise ValueError(
-            f"The images are too small: {name} halves the maps, but they are {x.shape[1]}x{x.shape[2]} there. "
+            f"The images are too small: {name} cannot halve maps of {x.shape[1]}x{x.shape[2]}. "
             "Give larger images or fewer stages."
         )
     x = conv(norm_act(x, name=f"{name}_pre"), max(1, int(compression * x.shape[-1])), 1, name=f"{name}_conv")
