@@ -255,6 +255,20 @@ class BuilderArguments:
         pool = layers.GlobalAveragePooling2D if self.pooling == "avg" else layers.GlobalMaxPooling2D
         return pool(name=f"{self.pooling}_pool")(features)
 
+    def class_map_head(self, features: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
+        """The end of a network without dense layers: a map for each class, and its mean as the class's score.
+
+        Args:
+            features: the last feature maps, `(N, H, W, C)`.
+            name: of the 1x1 convolution with ReLU that makes the class maps.
+        """
+
+        def scores(x):
+            x = layers.Conv2D(self.classes, 1, activation="relu", name=name)(x)
+            return layers.GlobalAveragePooling2D(name="head_pool")(x)
+
+        return self.head(features, scores, layers.Activation(self.classifier_activation, name="output"))
+
     def model(self, image: keras.KerasTensor, outputs: keras.KerasTensor) -> keras.Model:
         """The finished model, with its weights loaded if a file was given."""
         inputs = keras.utils.get_source_inputs(image)

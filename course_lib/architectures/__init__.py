@@ -11,6 +11,7 @@ import keras
 
 from ..errors import unknown
 from .alexnet import AlexNet, ZFNet
+from .allcnn import AllCNNC
 from .densenet import (
     DenseNet40,
     DenseNet100,
@@ -35,6 +36,7 @@ from .efficientnet import (
 from .googlenet import GoogLeNet
 from .lenet import LeNet5, LeNet5Original, lenet_map_loss
 from .mobilenet import MobileNet, MobileNetV2
+from .nin import NIN, NINCifar
 from .preact import PreActResNet, PreActResNet164
 from .resnet import (
     CifarResNet,
@@ -69,6 +71,8 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "VGG16C": VGG16C,
     "VGG16": VGG16,
     "VGG19": VGG19,
+    "NIN": NIN,
+    "NINCifar": NINCifar,
     "GoogLeNet": GoogLeNet,
     "PlainNet18": PlainNet18,
     "PlainNet34": PlainNet34,
@@ -115,6 +119,7 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "EfficientNetB6": EfficientNetB6,
     "EfficientNetB7": EfficientNetB7,
     "EfficientNet": EfficientNet,
+    "AllCNNC": AllCNNC,
 }
 
 __all__ = ["ARCHITECTURES", "build", "lenet_map_loss", "list_architectures", *ARCHITECTURES]

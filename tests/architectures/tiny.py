@@ -1,11 +1,13 @@
 """One small network of each family, quick to run. Its arguments can be replaced: `TINY["vgg"](classes=3)`."""
 
 from course_lib.architectures.alexnet import AlexNetSmall
+from course_lib.architectures.allcnn import AllCNNC
 from course_lib.architectures.densenet import CifarDenseNet, DenseNet
 from course_lib.architectures.efficientnet import EfficientNet
 from course_lib.architectures.googlenet import GoogLeNetSmall
 from course_lib.architectures.lenet import LeNet5, LeNet5Original
 from course_lib.architectures.mobilenet import MobileNet, MobileNetV2
+from course_lib.architectures.nin import NINCifar
 from course_lib.architectures.preact import PreActResNet
 from course_lib.architectures.resnet import CifarResNet, ResNet
 from course_lib.architectures.vgg import VGG
@@ -25,6 +27,7 @@ TINY = {
     "vgg": tiny(
         VGG, configuration="A", widths=(4, 8, 8, 12, 12), hidden=(16,), input_shape=(32, 32, 3), classes=10
     ),
+    "nin": tiny(NINCifar, width=0.1, input_shape=(12, 12, 3)),
     "googlenet": tiny(GoogLeNetSmall, width=0.1, input_shape=(17, 17, 3)),
     "resnet": tiny(ResNet, **SMALL, se_ratio=1 / 4, drop_path_rate=0.2),
     "resnet_bottleneck": tiny(ResNet, **SMALL, block="bottleneck"),
@@ -40,4 +43,5 @@ TINY = {
         MobileNetV2, rows=((1, 8, 1, 1), (2, 16, 2, 2)), stem_strides=1, input_shape=(16, 16, 3), classes=10
     ),
     "efficientnet": tiny(EfficientNet, width=0.1, depth=0.5, input_shape=(32, 32, 3), classes=10),
+    "allcnn": tiny(AllCNNC, width=0.2, input_shape=(12, 12, 3)),
 }
