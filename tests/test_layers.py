@@ -36,6 +36,7 @@ LAYERS = {
     "l2": lambda: ours.L2Pooling2D(3, 2),
     "saf": lambda: ours.SAFPooling2D(2, seed=1),
     "ceil": lambda: ours.CeilMaxPooling2D(3, 2),
+    "zeros outside": lambda: ours.ZeroPaddedPooling2D(3, 2, operation="average"),
     "drop path": lambda: ours.DropPath(0.3, seed=1),
     "crop": lambda: ours.PadCropFlip(2, seed=1),
     "colour": lambda: ours.PCAColor(*COLORS, seed=1),
@@ -92,7 +93,8 @@ def test_the_accounting_knows_them(layer):
     conv = isinstance(layer, keras.layers.Conv2D)
     assert found.macs == (4 * 4 * 6 * 3 * 3 * 1 if conv else 0)
     assert found.params == (3 * 3 * 1 * 6 + 6 if conv else 0)
-    windows = {"L2Pooling2D": 3, "SAFPooling2D": 2, "CeilMaxPooling2D": 3, "GroupedConv2D": 3}
+    windows = {"SAFPooling2D": 2}
+    windows |= dict.fromkeys(["L2Pooling2D", "CeilMaxPooling2D", "ZeroPaddedPooling2D", "GroupedConv2D"], 3)
     assert accounting.receptive_field(model, layer.name).size == windows.get(type(layer).__name__, 1)
 
 
@@ -207,6 +209,30 @@ def test_ceil_mode_sends_the_gradient_to_the_maximum():
 def test_ceil_mode_with_gaps_between_windows_is_refused():
     with pytest.raises(ValueError, match="strides must not be larger"):
         ours.CeilMaxPooling2D(2, 3)
+
+
+@pytest.mark.parametrize(("operation", "function"), [("max", np.max), ("average", np.mean)])
+@pytest.mark.parametrize("size", [(8, 9), (9, 6), (3, 2), (1, 1)])
+@pytest.mark.parametrize(("pool", "strides"), [((3, 3), (2, 2)), ((2, 3), (1, 2)), ((1, 2), (2, 3))])
+def test_pooling_with_zeros_outside(operation, function, size, pool, strides):
+    x = images(2, *size, 3) - 1
+    padded = x
+    for axis, (n, k, s) in enumerate(zip(size, pool, strides, strict=True), 1):
+        missing = max(-(-n // s) * s - s + k - n, 0)  # the margins of padding "same"
+        margin = [(0, 0)] * 4
+        margin[axis] = (missing // 2, missing - missing // 2)
+        padded = np.pad(padded, margin)
+    expected = pooled(padded, pool, strides, lambda window: function(window, (1, 2)))
+    layer = ours.ZeroPaddedPooling2D(pool, strides, operation)
+    close(layer(x), expected)
+    assert tuple(layer.compute_output_shape(x.shape)) == expected.shape
+    same = keras.layers.MaxPooling2D(pool, strides, padding="same")(x)
+    assert expected.shape == tuple(same.shape)
+
+
+def test_an_unknown_operation_is_refused():
+    with pytest.raises(ValueError, match="Unknown operation: 'mean'. .*'max', 'average'"):
+        ours.ZeroPaddedPooling2D(2, operation="mean")
 
 
 def test_saf_pooling_is_max_pooling_at_inference():

@@ -10,7 +10,14 @@ from .augmentation import PadCropFlip, PCAColor, color_components
 from .convolution import GroupedConv2D
 from .lenet import FanInUniform, PartialConv2D, RBFOutput, TrainableSubsampling, scaled_tanh
 from .normalization import LocalResponseNormalization
-from .pooling import CeilMaxPooling2D, L2Pooling2D, MaxPoolingWithSwitches2D, MaxUnpooling2D, SAFPooling2D
+from .pooling import (
+    CeilMaxPooling2D,
+    L2Pooling2D,
+    MaxPoolingWithSwitches2D,
+    MaxUnpooling2D,
+    SAFPooling2D,
+    ZeroPaddedPooling2D,
+)
 from .residual import DropPath, IdentityShortcut
 
 __all__ = [
@@ -29,6 +36,7 @@ __all__ = [
     "RBFOutput",
     "SAFPooling2D",
     "TrainableSubsampling",
+    "ZeroPaddedPooling2D",
     "color_components",
     "scaled_tanh",
 ]

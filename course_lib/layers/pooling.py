@@ -1,8 +1,9 @@
-"""Pooling beyond maximum and average: L2, SAF, ceil mode, and maxima that remember where they were."""
+"""Pooling beyond Keras' own: L2, SAF, ceil mode, zeros outside, and maxima that remember where they were."""
 
 import keras
 from keras import ops
 
+from ..errors import unknown
 from .base import FreeLayer, pair, share, widened
 
 
@@ -138,6 +139,58 @@ class CeilMaxPooling2D(_Pooling):
         n, *sizes, channels = input_shape
         sizes = [None if size is None else size + s - 1 for size, s in zip(sizes, self.strides, strict=True)]
         return super().compute_output_shape((n, *sizes, channels))
+
+
+@keras.saving.register_keras_serializable("course_lib")
+class ZeroPaddedPooling2D(_Pooling):
+    """Max or average pooling in which what lies outside the image is 0, as it is for a convolution.
+
+    With padding "same" Keras' own poolings leave the outside out: an average there is over fewer values, and
+    a maximum can be below 0. The margins are those of padding "same", the larger half at the end.
+
+    Args:
+        pool_size: side of the window, or (height, width).
+        strides: step from one window to the next; None: the size of the window.
+        operation: "max" or "average".
+
+    Returns (when called on `(N, H, W, C)`):
+        `(N, ceil(H / strides), ceil(W / strides), C)`.
+
+    >>> image = -ops.ones((1, 3, 3, 1))
+    >>> float(ZeroPaddedPooling2D(3, 2, "max")(image)[0, 0, 0, 0])
+    0.0
+    >>> round(float(ZeroPaddedPooling2D(3, 2, "average")(image)[0, 0, 0, 0]), 4)  # -4 / 9
+    -0.4444
+    """
+
+    def __init__(self, pool_size=2, strides=None, operation: str = "max", **kwargs):
+        super().__init__(pool_size, strides, **kwargs)
+        self.padding, self.operation = "same", operation
+        if operation not in ("max", "average"):
+            raise unknown("operation", operation, ["max", "average"])
+
+    def call(self, inputs):
+        margins = [self._margins(inputs, axis) for axis in (0, 1)]
+        padded = ops.pad(inputs, [(0, 0), *margins, (0, 0)])
+        pool = ops.max_pool if self.operation == "max" else ops.average_pool
+        return pool(padded, self.pool_size, self.strides, "valid")
+
+    def _margins(self, inputs, axis: int):
+        """Rows (or columns) of zeros before and after the image."""
+        size, window, step = inputs.shape[axis + 1], self.pool_size[axis], self.strides[axis]
+        known = size is not None
+        size = size if known else ops.shape(inputs)[axis + 1]  # known only when it runs
+        missing = (size + step - 1) // step * step - step + window - size
+        missing = max(missing, 0) if known else ops.maximum(missing, 0)
+        return missing // 2, missing - missing // 2
+
+    def compute_output_shape(self, input_shape):
+        n, *sizes, channels = input_shape
+        steps = zip(sizes, self.strides, strict=True)
+        return (n, *(None if size is None else -(-size // s) for size, s in steps), channels)
+
+    def get_config(self):
+        return super().get_config() | {"operation": self.operation}
 
 
 @keras.saving.register_keras_serializable("course_lib")
