@@ -37,6 +37,7 @@ from .googlenet import GoogLeNet
 from .lenet import LeNet5, LeNet5Original, lenet_map_loss
 from .mobilenet import MobileNet, MobileNetV2
 from .nin import NIN, NINCifar
+from .nasnet import NASNetLarge, NASNetMobile
 from .preact import PreActResNet, PreActResNet164
 from .resnet import (
     CifarResNet,
@@ -110,6 +111,8 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "DenseNetBC190": DenseNetBC190,
     "MobileNet": MobileNet,
     "MobileNetV2": MobileNetV2,
+    "NASNetMobile": NASNetMobile,
+    "NASNetLarge": NASNetLarge,
     "EfficientNetB0": EfficientNetB0,
     "EfficientNetB1": EfficientNetB1,
     "EfficientNetB2": EfficientNetB2,

@@ -8,6 +8,7 @@ from course_lib.architectures.googlenet import GoogLeNetSmall
 from course_lib.architectures.lenet import LeNet5, LeNet5Original
 from course_lib.architectures.mobilenet import MobileNet, MobileNetV2
 from course_lib.architectures.nin import NINCifar
+from course_lib.architectures.nasnet import NASNet
 from course_lib.architectures.preact import PreActResNet
 from course_lib.architectures.resnet import CifarResNet, ResNet
 from course_lib.architectures.vgg import VGG
@@ -41,6 +42,15 @@ TINY = {
     "mobilenet": tiny(MobileNet, **SMALL, stem_strides=1),
     "mobilenet_v2": tiny(
         MobileNetV2, rows=((1, 8, 1, 1), (2, 16, 2, 2)), stem_strides=1, input_shape=(16, 16, 3), classes=10
+    ),
+    "nasnet": tiny(
+        NASNet,
+        depth=1,
+        penultimate_filters=96,
+        stem_filters=4,
+        stem="small",
+        input_shape=(32, 32, 3),
+        classes=10,
     ),
     "efficientnet": tiny(EfficientNet, width=0.1, depth=0.5, input_shape=(32, 32, 3), classes=10),
     "allcnn": tiny(AllCNNC, width=0.2, input_shape=(12, 12, 3)),
