@@ -36,8 +36,8 @@ from .efficientnet import (
 from .googlenet import GoogLeNet
 from .lenet import LeNet5, LeNet5Original, lenet_map_loss
 from .mobilenet import MobileNet, MobileNetV2
-from .nin import NIN, NINCifar
 from .nasnet import NASNetLarge, NASNetMobile
+from .nin import NIN, NINCifar
 from .preact import PreActResNet, PreActResNet164
 from .resnet import (
     CifarResNet,

@@ -7,8 +7,8 @@ from course_lib.architectures.efficientnet import EfficientNet
 from course_lib.architectures.googlenet import GoogLeNetSmall
 from course_lib.architectures.lenet import LeNet5, LeNet5Original
 from course_lib.architectures.mobilenet import MobileNet, MobileNetV2
-from course_lib.architectures.nin import NINCifar
 from course_lib.architectures.nasnet import NASNet
+from course_lib.architectures.nin import NINCifar
 from course_lib.architectures.preact import PreActResNet
 from course_lib.architectures.resnet import CifarResNet, ResNet
 from course_lib.architectures.vgg import VGG
