@@ -30,6 +30,7 @@ __all__ = [
     "conv",
     "conv_norm_act",
     "drop_rates",
+    "large_enough",
     "imagenet_stem",
     "inverted_residual",
     "make_divisible",
@@ -119,6 +120,21 @@ def rate(argument: str, received: object) -> None:
     right = isinstance(received, Real) and not isinstance(received, bool)
     if not right or not 0 <= received < 1:
         raise ValueError(f"{argument} must be a number from 0 to below 1. Received: {received!r}.")
+
+
+def large_enough(shape: Sequence[int | None], smallest: int, hint: str = "") -> None:
+    """Raise a ValueError if height or width of a shape `(height, width, channels)` is known to be smaller.
+
+    >>> large_enough((32, 20, 3), 21, "Use strides=1.")
+    Traceback (most recent call last):
+    ...
+    ValueError: An input of (32, 20, 3) is too small: height and width must be at least 21. Use strides=1.
+    """
+    if any(size is not None and size < smallest for size in shape[:2]):
+        raise ValueError(
+            f"An input of {tuple(shape)} is too small: height and width must be at least {smallest}. "
+            f"{hint}".rstrip()
+        )
 
 
 @dataclass(frozen=True)
@@ -218,11 +234,7 @@ class BuilderArguments:
                 f"input_shape must be (height, width, channels), such as (224, 224, 3). Received: {shape!r}."
             )
         *sizes, _ = shape
-        if any(size is not None and size < min_size for size in sizes):
-            raise ValueError(
-                f"An input of {shape} is too small: height and width must be at least {min_size}. "
-                f"{hint}".rstrip()
-            )
+        large_enough(shape, min_size, hint)
         if self.include_top and fixed_size and None in sizes:
             raise ValueError(
                 f"The classifier needs a known height and width. Received: {shape}. Give numbers, or "

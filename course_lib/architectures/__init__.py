@@ -58,6 +58,7 @@ from .resnet import (
 )
 from .resnext import ResNeXt50, ResNeXt101
 from .senet import SEResNet50, SEResNeXt50
+from .squeezenet import SqueezeNet, SqueezeNet1_1
 from .vgg import VGG11, VGG11LRN, VGG13, VGG16, VGG16C, VGG19
 from .wide_resnet import WRN16_4, WRN16_8, WRN28_10, WRN50_2, WideResNet
 
@@ -109,6 +110,8 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "DenseNet100": DenseNet100,
     "DenseNetBC100": DenseNetBC100,
     "DenseNetBC190": DenseNetBC190,
+    "SqueezeNet": SqueezeNet,
+    "SqueezeNet1_1": SqueezeNet1_1,
     "MobileNet": MobileNet,
     "MobileNetV2": MobileNetV2,
     "NASNetMobile": NASNetMobile,

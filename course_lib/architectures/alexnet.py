@@ -15,7 +15,16 @@ import functools
 
 from keras import layers
 
-from ..blocks import BuilderArguments, builder, one_of, rate, variant, whole_number, whole_numbers
+from ..blocks import (
+    BuilderArguments,
+    builder,
+    large_enough,
+    one_of,
+    rate,
+    variant,
+    whole_number,
+    whole_numbers,
+)
 from ..layers import CeilMaxPooling2D, GroupedConv2D, LocalResponseNormalization
 
 __all__ = ["MIDDLES", "AlexNet", "AlexNetSmall", "ZFNet"]
@@ -167,15 +176,10 @@ def _hidden(units: tuple[int, ...], activation: str, dropout: float):
 
 def _check_image(image, kernel_size: int, strides: int, padding: int) -> None:
     """What AlexNet's conv1 needs to know of the image's size."""
-    sizes = image.shape[1:3]
     smallest = 14 * strides + kernel_size - 2 * padding  # gives 15x15 maps, pooled to 7x7, 3x3 and 1x1
-    if any(size is not None and size < smallest for size in sizes):
-        raise ValueError(
-            f"An image of {sizes[0]}x{sizes[1]} is too small for a conv1 of {kernel_size}x{kernel_size} with "
-            f"strides {strides} and padding {padding}: height and width must be at least {smallest}. Give "
-            "conv1 a smaller step, as AlexNetSmall does, or more padding."
-        )
-    if 224 in sizes and (kernel_size, strides, padding) == (11, 4, 0):
+    hint = "Give conv1 smaller strides and a smaller kernel_size, as AlexNetSmall does."
+    large_enough(image.shape[1:], smallest, hint)
+    if 224 in image.shape[1:3] and (kernel_size, strides, padding) == (11, 4, 0):
         raise ValueError(
             "Images of 224x224, as the paper prints, do not give its maps of 55x55: (224 - 11) / 4 + 1 is no "
             "whole number. Give images of 227x227, or padding=2, as torchvision does."

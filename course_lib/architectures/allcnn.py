@@ -6,7 +6,7 @@ Convolutional Net", ICLR 2015 workshop, arXiv 1412.6806, tables 1 and 2.
 
 from keras import layers
 
-from ..blocks import BuilderArguments, builder, number, one_of, rate
+from ..blocks import BuilderArguments, builder, large_enough, number, one_of, rate
 
 __all__ = ["AllCNNC"]
 
@@ -63,11 +63,8 @@ def AllCNNC(
     one_of("padding", padding, ["same", "valid"])
     rate("input_dropout", input_dropout)
     rate("dropout", dropout)
-    if padding == "valid" and any(size is not None and size < 9 for size in image.shape[1:3]):
-        raise ValueError(
-            "An unpadded conv7 needs images of at least 9x9. Received: "
-            f"{image.shape[1]}x{image.shape[2]}. Give larger ones, or padding='same'."
-        )
+    if padding == "valid":
+        large_enough(image.shape[1:], 9, "The unpadded conv7 has a 3x3 window; use padding='same'.")
     x = layers.Dropout(input_dropout, name="input_dropout")(image)
     for i, (kernel_size, filters, strides) in enumerate(LAYERS, 1):
         options = {"padding": padding if i == 7 else "same", "activation": "relu", "name": f"conv{i}"}
