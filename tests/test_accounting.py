@@ -4,7 +4,14 @@ import pytest
 from keras import layers
 
 from course_lib import accounting
-from course_lib.accounting import cost_table, layer_costs, receptive_field, totals, training_memory
+from course_lib.accounting import (
+    cost_table,
+    largest_batch,
+    layer_costs,
+    receptive_field,
+    totals,
+    training_memory,
+)
 from course_lib.accounting.costs import MACS
 from course_lib.visualization import input_gradient
 
@@ -412,6 +419,39 @@ def test_three_volumes_of_vgg_and_their_gradients_take_77_megabytes():
 def test_bad_questions_about_memory(arguments, message):
     with pytest.raises(ValueError, match=message):
         training_memory(small(), **arguments)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+@pytest.mark.parametrize("slots", [0, 2])
+@pytest.mark.parametrize("batch", [1, 7, 1000])
+def test_the_largest_batch_just_fits(dtype, slots, batch):
+    needed = training_memory(small(), batch_size=batch, dtype=dtype, optimizer_slots=slots).total
+    options = {"dtype": dtype, "optimizer_slots": slots}
+    assert largest_batch(small(), budget=needed, **options) == batch
+    assert largest_batch(small(), budget=needed - 1, **options) == batch - 1
+    assert largest_batch(small(), budget=float(needed), **options) == batch
+
+
+def test_no_batch_fits_into_less_than_the_parameters():
+    assert largest_batch(small(), budget=100) == 0
+
+
+def test_vgg16_by_hand():
+    """138,357,544 parameters three times; 15,087,080 activations twice and 150,528 pixels an image."""
+    left = 12 * 2**30 - 4 * 3 * 138_357_544
+    expected = left // (4 * (2 * 15_087_080 + 150_528))
+    assert largest_batch(unallocated("VGG16"), budget=12 * 2**30) == expected == 92
+
+
+def test_the_largest_batch_of_a_model_with_an_open_size():
+    sizes = [largest_batch(backbone(None), budget=1e6, input_shape=(n, n, 3)) for n in (8, 16)]
+    assert sizes[0] == largest_batch(backbone(8), budget=1e6) > sizes[1] > 0
+
+
+@pytest.mark.parametrize("budget", [0, -1, True, None, "12 GB", float("nan"), float("inf")])
+def test_a_budget_that_is_no_number_of_bytes(budget):
+    with pytest.raises(ValueError, match=r"budget must be a positive number of bytes, such as 12 \* 2\*\*30"):
+        largest_batch(small(), budget=budget)
 
 
 def test_cost_table():

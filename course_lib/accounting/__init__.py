@@ -22,7 +22,7 @@ if it has several inputs), and what it sees by Keras' attributes `kernel_size` o
 
 from .costs import LayerCost, Totals, layer_costs, totals
 from .fields import ReceptiveField, receptive_field
-from .memory import TrainingMemory, cost_table, training_memory
+from .memory import TrainingMemory, cost_table, largest_batch, training_memory
 
 __all__ = [
     "LayerCost",
@@ -30,6 +30,7 @@ __all__ = [
     "Totals",
     "TrainingMemory",
     "cost_table",
+    "largest_batch",
     "layer_costs",
     "receptive_field",
     "totals",

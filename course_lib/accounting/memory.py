@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from numbers import Real
 
 import keras
 
@@ -101,6 +102,43 @@ def training_memory(
         activation_gradients=kept,
         batch=batch,
     )
+
+
+def largest_batch(
+    model: keras.Model,
+    *,
+    budget: float,
+    dtype: str = "float32",
+    optimizer_slots: int = 1,
+    input_shape: Sequence[int] | None = None,
+) -> int:
+    """The largest batch with which training fits into a memory, by the estimate of `training_memory`.
+
+    Args:
+        model: a built functional or Sequential model.
+        budget: the memory in bytes, such as `12 * 2**30` for 12 GiB.
+        dtype: as in `training_memory`, and so are `optimizer_slots` and `input_shape`.
+
+    Returns:
+        The number of images in a step. 0: not even one image fits.
+
+    Raises:
+        ValueError: a budget that is no positive number of bytes; as `training_memory` besides.
+
+    >>> model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(6, 5)])
+    >>> largest_batch(model, budget=5e6)
+    100
+    """
+    if not isinstance(budget, Real) or isinstance(budget, bool) or not 0 < budget < float("inf"):
+        raise ValueError(
+            f"budget must be a positive number of bytes, such as 12 * 2**30. Received: {budget!r}."
+        )
+    one = training_memory(
+        model, batch_size=1, dtype=dtype, optimizer_slots=optimizer_slots, input_shape=input_shape
+    )
+    per_image = one.activations + one.activation_gradients + one.batch
+    free = int(budget) - (one.total - per_image)  # what parameters, gradients and optimizer leave
+    return max(free // per_image, 0)
 
 
 def cost_table(
