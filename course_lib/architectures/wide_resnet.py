@@ -31,7 +31,7 @@ def WideResNet(
     not.
 
     Reference: Zagoruyko and Komodakis 2016, table 1 (see the module).
-    Deviations: none. The paper counts the three 1x1 convolutions of the shortcuts as one layer of the depth.
+    Deviations: none. Its depth counts 6n convolutions in the blocks, the first one, and three in shortcuts.
 
     Args:
         include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images are
