@@ -58,6 +58,7 @@ from .resnet import (
 )
 from .resnext import ResNeXt50, ResNeXt101
 from .senet import SEResNet50, SEResNeXt50
+from .simpnet import SimpleNet, SimpNet
 from .squeezenet import SqueezeNet, SqueezeNet1_1
 from .vgg import VGG11, VGG11LRN, VGG13, VGG16, VGG16C, VGG19
 from .wide_resnet import WRN16_4, WRN16_8, WRN28_10, WRN50_2, WideResNet
@@ -125,6 +126,8 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "EfficientNetB6": EfficientNetB6,
     "EfficientNetB7": EfficientNetB7,
     "EfficientNet": EfficientNet,
+    "SimpNet": SimpNet,
+    "SimpleNet": SimpleNet,
     "AllCNNC": AllCNNC,
 }
 

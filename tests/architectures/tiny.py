@@ -11,6 +11,7 @@ from course_lib.architectures.nasnet import NASNet
 from course_lib.architectures.nin import NINCifar
 from course_lib.architectures.preact import PreActResNet
 from course_lib.architectures.resnet import CifarResNet, ResNet
+from course_lib.architectures.simpnet import SimpleNet, SimpNet
 from course_lib.architectures.squeezenet import SqueezeNetSmall
 from course_lib.architectures.vgg import VGG
 from course_lib.architectures.wide_resnet import WideResNet
@@ -55,5 +56,7 @@ TINY = {
     ),
     "efficientnet": tiny(EfficientNet, width=0.1, depth=0.5, input_shape=(32, 32, 3), classes=10),
     "squeezenet": tiny(SqueezeNetSmall, width=0.1, bypass="complex", input_shape=(20, 20, 3)),
+    "simpnet": tiny(SimpNet, widths=(4, 6, 6, 6, 8, 8, 8, 8, 8, 8, 8, 8, 12), input_shape=(8, 8, 3)),
+    "simplenet": tiny(SimpleNet, widths=(8,) * 13, input_shape=(16, 16, 3)),
     "allcnn": tiny(AllCNNC, width=0.2, input_shape=(12, 12, 3)),
 }
