@@ -21,6 +21,7 @@ from . import layers as course_layers
 from .errors import unknown
 
 __all__ = [
+    "HE_FAN_OUT",
     "TENSORFLOW_NORM",
     "TORCH_NORM",
     "BuilderArguments",
@@ -52,6 +53,14 @@ __all__ = [
 # trainings, too. Google's networks (MobileNet, NASNet, EfficientNet) come with the other pair.
 TORCH_NORM = {"epsilon": 1e-5, "momentum": 0.9}
 TENSORFLOW_NORM = {"epsilon": 1e-3, "momentum": 0.99}
+
+# He's initial weights by what an input value of a convolution reaches (filters x window) instead of what an
+# output value sees (channels x window): EfficientNet's choice, and the right one for a depthwise filter, of
+# which Keras believes that it sees all channels. It is a configuration, because one initializer object would
+# give equal numbers to all layers of the same shape.
+HE_FAN_OUT = keras.initializers.serialize(
+    keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="truncated_normal")
+)
 
 
 def one_of(argument: str, received: object, allowed: Iterable[object]) -> None:
@@ -420,7 +429,7 @@ def conv(
     padding: str = "same",
     groups: int = 1,
     use_bias: bool = False,
-    kernel_initializer: str | keras.initializers.Initializer = "he_normal",
+    kernel_initializer: str | dict = "he_normal",
     name: str,
 ) -> keras.KerasTensor:
     """A convolution without bias, with He's initial weights; depthwise or in groups, if asked.
@@ -430,6 +439,8 @@ def conv(
         padding: "valid", "same" (the output has ceil(size / strides) rows; what is missing is padded at the
             end, as TensorFlow does), or "both" (the same size, but both sides get kernel_size // 2 rows, as
             in Caffe and Torch: it differs from "same" where strides > 1).
+        kernel_initializer: a Keras name or configuration, such as `HE_FAN_OUT`; with "he_normal" a depthwise
+            convolution gets that one.
         name: of the convolution; the explicit padding, if there is one, is `{name}_pad`.
 
     >>> x = keras.Input((32, 32, 3))
@@ -443,7 +454,8 @@ def conv(
             x, padding = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(x), "valid"
     common = {"strides": strides, "padding": padding, "use_bias": use_bias, "name": name}
     if filters is None:
-        return layers.DepthwiseConv2D(kernel_size, depthwise_initializer=kernel_initializer, **common)(x)
+        start = HE_FAN_OUT if kernel_initializer == "he_normal" else kernel_initializer
+        return layers.DepthwiseConv2D(kernel_size, depthwise_initializer=start, **common)(x)
     common["kernel_initializer"] = kernel_initializer
     if groups > 1:
         return course_layers.GroupedConv2D(filters, kernel_size, groups=groups, **common)(x)
@@ -508,7 +520,7 @@ def squeeze_excite(
     units: int,
     *,
     activation: str = "relu",
-    kernel_initializer: str | keras.initializers.Initializer = "he_normal",
+    kernel_initializer: str | dict = "he_normal",
     name: str,
 ) -> keras.KerasTensor:
     """x times a weight from 0 to 1 for each channel, sigmoid(W2 f(W1 mean(x))): each image has its own.
@@ -608,7 +620,7 @@ def inverted_residual(
     se_ratio: float = 0.0,
     drop_rate: float = 0.0,
     activation: str = "relu6",
-    kernel_initializer: str | keras.initializers.Initializer = "he_normal",
+    kernel_initializer: str | dict = "he_normal",
     name: str,
 ) -> keras.KerasTensor:
     """x + f(x), f = 1x1 up to many channels, depthwise, 1x1 down to few, without activation at the end.

@@ -9,9 +9,8 @@ arXiv 1905.11946, table 1 (B0), equation 3 (the rule), table 2 (B0 to B7).
 from functools import partial
 from math import ceil
 
-import keras
-
 from ..blocks import (
+    HE_FAN_OUT,
     TENSORFLOW_NORM,
     BuilderArguments,
     builder,
@@ -51,10 +50,6 @@ VARIANTS = {
     "B6": (1.8, 2.6, 528, 0.5),
     "B7": (2.0, 3.1, 600, 0.5),
 }
-# As a configuration: one initializer object would give equal numbers to all layers of the same shape.
-CONV_START = keras.initializers.serialize(
-    keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
-)
 
 
 def compound_scaling(phi: float, *, alpha: float = 1.2, beta: float = 1.1, gamma: float = 1.15):
@@ -117,7 +112,7 @@ def EfficientNet(
     rate("drop_path_rate", drop_path_rate)
     whole_number("stem_strides", stem_strides)
 
-    own = {"activation": "swish", "norm": TENSORFLOW_NORM, "kernel_initializer": CONV_START}
+    own = {"activation": "swish", "norm": TENSORFLOW_NORM, "kernel_initializer": HE_FAN_OUT}
     depths = [ceil(depth * row[3]) for row in ROWS]
     rates = drop_rates(drop_path_rate, depths)
     x = conv_norm_act(image, make_divisible(32 * width), 3, strides=stem_strides, name="stem", **own)
@@ -128,7 +123,7 @@ def EfficientNet(
             kernel_size=kernel_size,
             se_ratio=0.25,
             activation="swish",
-            kernel_initializer=CONV_START,
+            kernel_initializer=HE_FAN_OUT,
         )
         place = {"strides": strides, "drop_rates": rates[i], "name": f"stage{i + 1}"}
         x = stage(x, block, depths[i], make_divisible(filters * width), **place)

@@ -11,10 +11,19 @@ The layers are called `stem...` and `stage{i}_block{j}_{role}`; a block is a cel
 
 from dataclasses import dataclass
 
-import keras
 from keras import layers
 
-from ..blocks import TENSORFLOW_NORM, BuilderArguments, builder, conv, norm_act, one_of, variant, whole_number
+from ..blocks import (
+    HE_FAN_OUT,
+    TENSORFLOW_NORM,
+    BuilderArguments,
+    builder,
+    conv,
+    norm_act,
+    one_of,
+    variant,
+    whole_number,
+)
 from ..layers import ZeroPaddedPooling2D
 
 __all__ = [
@@ -63,11 +72,6 @@ REDUCTION = Cell(
     ),
     output=(2, 3, 4, 5),
 )
-# As a configuration: one initializer object would give equal numbers to all layers of the same shape.
-# "fan_out" of a depthwise filter is what one output value sees: its window in one map.
-DEPTHWISE_START = keras.initializers.serialize(
-    keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
-)
 
 
 def nasnet_cell(
@@ -83,7 +87,7 @@ def nasnet_cell(
         strides: of the operations on h and p: 2 in a reduction cell.
         previous_strides: 2 if p has twice the height and width of x: the cell before was a reduction cell.
 
-    >>> image = keras.Input((32, 32, 24))
+    >>> image = layers.Input((32, 32, 24))
     >>> nasnet_cell(image, image, NORMAL, 8, name="a").shape  # p and five blocks of 8 channels
     (None, 32, 32, 48)
     >>> nasnet_cell(image, image, REDUCTION, 8, strides=2, name="b").shape
@@ -115,7 +119,7 @@ def _operation(x, kind: str, window: int, filters: int, strides: int, name: str)
 
 def _separable(x, window: int, filters: int, strides: int, name: str):
     """ReLU, a depthwise and a 1x1 convolution in one layer, normalization."""
-    start = {"depthwise_initializer": DEPTHWISE_START, "pointwise_initializer": "he_normal"}
+    start = {"depthwise_initializer": HE_FAN_OUT, "pointwise_initializer": "he_normal"}
     own = {"padding": "same", "use_bias": False, "name": name, **start}
     x = layers.SeparableConv2D(filters, window, strides, **own)(layers.ReLU(name=f"{name}_relu")(x))
     return norm_act(x, None, norm=TENSORFLOW_NORM, name=name)

@@ -102,6 +102,12 @@ def test_the_twin_gives_the_same_outputs(builder, twin, arguments):
     assert_same_outputs(builder(**arguments), twin, images)
 
 
+def test_a_depthwise_filter_starts_as_one_that_sees_9_values():
+    model = MobileNet(depths=(1, 1), widths=(512, 512), input_shape=(32, 32, 3), classes=10)
+    kernel = np.array(model.get_layer("stage2_block1_depthwise").kernel)
+    assert kernel.std() == pytest.approx(np.sqrt(2 / 9), rel=0.05)  # 4608 numbers
+
+
 def test_small_images_keep_more_positions():
     model = unallocated(MobileNet, stem_strides=1, input_shape=(32, 32, 3), classes=10)
     assert shapes(model, "stage1_block1_out", "stage5_block2_out") == [(32, 32, 64), (2, 2, 1024)]
