@@ -444,7 +444,7 @@ def findings_table() -> Table:
         }
         for row in _findings.values()
     ]
-    heads = {"claim": "the lecture's claim", "finding": "finding", "value": "measured here", "band": "band"}
+    heads = {"claim": "claim", "finding": "finding", "value": "measured here", "band": "band"}
     return Table(rows, heads | {"verdict": "the experiment"}, align={"value": "right", "band": "right"})
 
 
