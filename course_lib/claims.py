@@ -1,13 +1,14 @@
 """What the lectures say beside what is true: the tables behind the "Check the lecture" sections.
 
 `data/lecture_claims.csv` holds one row for each figure that can be checked, `data/published.csv` one row for
-each architecture; `data/README.md` tells where both come from.
+each architecture; `data/README.md` tells where both come from, and which topics belong to which lesson.
 """
 
 import csv
 import json
 import re
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from functools import cache
 
 from .errors import unknown
@@ -30,24 +31,33 @@ def topics() -> list[str]:
 def rows(topic: str) -> list[dict[str, str]]:
     """The claims of a topic, with the columns of `data/lecture_claims.csv`.
 
+    Args:
+        topic: its name; with a `*`, which stands for any letters, all topics that match.
+
     Raises:
         ValueError: an unknown topic, with the closest one.
 
     >>> [row["lecture_value"] for row in rows("FC on CIFAR-10")]
     ['3072']
+    >>> len(rows("VGG*")) == len(rows("VGG")) + sum(len(rows(f"VGG{end}")) for end in (
+    ...     " configurations", "-16 table", "-16 totals"))
+    True
     """
-    if topic not in topics():
-        raise unknown("topic", topic, topics())
-    return [dict(row) for row in _claims() if row["topic"] == topic]
+    known = topics()
+    chosen = [name for name in known if fnmatchcase(name, topic)] if "*" in topic else [topic]
+    if not chosen or chosen[0] not in known:
+        raise unknown("topic", topic, known)
+    return [dict(row) for name in chosen for row in _claims() if row["topic"] == name]
 
 
 def table(topic: str | Sequence[str], computed: Mapping[str, object] | None = None) -> Table:
     """What the lecture says on a topic, beside what was computed here and what is true, with a verdict.
 
     Args:
-        topic: one topic, or several that are shown in one table.
+        topic: one topic, or several that are shown in one table; each as in `rows`.
         computed: dictionary from a claim's id to the value that the lesson computed: a number, a text, or a
-            shape such as `(28, 28, 6)`. A value that is not the true one is marked.
+            shape such as `(28, 28, 6)`. A value that is not the true one is marked. A row that stands for
+            several places answers to the id of each of them.
 
     Raises:
         ValueError: an unknown topic, or an id that the topic does not have.
@@ -56,16 +66,17 @@ def table(topic: str | Sequence[str], computed: Mapping[str, object] | None = No
     '1'
     """
     claims = [row for name in ([topic] if isinstance(topic, str) else topic) for row in rows(name)]
-    computed = dict(computed or {})
-    ids = [row["id"] for row in claims]
-    for key in computed:
-        if key not in ids:
-            raise unknown("claim", key, ids)
+    found: dict[str, object] = {}  # by the row's own id
+    for key, value in (computed or {}).items():
+        answering = [row["id"] for row in claims if key in ids(row)]
+        if not answering:
+            raise unknown("claim", key, [name for row in claims for name in ids(row)])
+        found |= dict.fromkeys(answering, value)
     shown = [
         {
             "what": row["quantity"],
             "lecture": row["lecture_value"],
-            "computed": _marked(computed[row["id"]], row["true_value"]) if row["id"] in computed else None,
+            "computed": _marked(found[row["id"]], row["true_value"]) if row["id"] in found else None,
             "true": f"{row['true_value']} {row['unit']}".strip(),
             "verdict": _WORDS.get(row["verdict"], row["verdict"]),
             "why": row["note"],
@@ -74,9 +85,18 @@ def table(topic: str | Sequence[str], computed: Mapping[str, object] | None = No
     ]
     heads = {"what": "what", "lecture": "lecture says", "computed": "computed here"}
     heads |= {"true": "published / true", "verdict": "verdict", "why": "why"}
-    if not computed:
+    if not found:
         del heads["computed"]
     return Table(shown, heads)
+
+
+def ids(row: Mapping[str, str]) -> list[str]:
+    """All places in the lectures that a row stands for: its own id first.
+
+    >>> ids(rows("receptive field")[1])
+    ['l5-064', 'l6-012', 'c9-043']
+    """
+    return [row["id"], *filter(None, row["also"].split(";"))]
 
 
 def published() -> list[dict]:

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 
 import pytest
 
@@ -10,6 +11,7 @@ from course_lib.paths import data_path
 
 COLUMNS = [
     "id",
+    "also",
     "document",
     "topic",
     "quantity",
@@ -38,6 +40,29 @@ def test_columns_and_ids():
     ids = [row["id"] for row in all_rows()]
     assert len(ids) == len(set(ids)) == len(read) - 1
     assert all(re.fullmatch(r"(sc|l5|l6|c9)-\d{3}", name) for name in ids)
+
+
+# How many figures were found in each document: every one has its row, or shares one.
+FIGURES = {"sc": 21, "l5": 382, "l6": 99, "c9": 79}
+
+
+def test_each_of_the_581_figures_has_a_row():
+    places = Counter(name for row in all_rows() for name in claims.ids(row))
+    expected = {f"{document}-{i:03d}" for document, count in FIGURES.items() for i in range(1, count + 1)}
+    assert set(places) == expected and len(expected) == 581
+    own = {row["id"] for row in all_rows()}
+    for row in all_rows():
+        assert own.isdisjoint(claims.ids(row)[1:]), row
+        assert len(claims.ids(row)) == len(set(claims.ids(row))), row
+    # One figure may stand for several quantities: the second VGG table has one line for equal layers.
+    shared = {name for name, count in places.items() if count > 1}
+    assert shared == {"l5-065", "l5-113", "l5-115", "l5-117", "l5-119", "l5-120", "l5-127", "l5-129"}
+
+
+def test_the_documents_are_those_of_the_places():
+    names = {"sc": "slides_cnn", "l5": "lecture5_architectures", "l6": "lecture6_notes", "c9": "cs231n_l9"}
+    for row in all_rows():
+        assert set(row["document"].split(";")) == {names[name[:2]] for name in claims.ids(row)}, row
 
 
 def test_one_row_a_quantity():
@@ -161,6 +186,28 @@ def test_not_verified_is_said_and_has_no_verdict():
 def test_several_topics_in_one_table():
     both = claims.table(["padding", "input size"])
     assert len(both) == len(claims.rows("padding")) + len(claims.rows("input size"))
+
+
+def test_all_topics_that_begin_alike():
+    table = claims.table("VGG*")
+    assert (
+        len(table) == sum(len(claims.rows(name)) for name in claims.topics() if name.startswith("VGG")) > 70
+    )
+    with pytest.raises(ValueError, match="Unknown topic: 'VVG"):
+        claims.table("VVG*")
+
+
+def test_a_value_is_found_by_any_place_of_its_row():
+    for name in ("l5-111", "l6-088", "c9-045"):
+        (row,) = [row for row in claims.table("VGG-16 totals", {name: 138_357_544}) if row["computed"]]
+        assert (row["what"], row["computed"]) == ("parameters", "138,357,544")
+    both = [row["what"] for row in claims.table("VGG-16 table", {"l5-127": 589_824}) if row["computed"]]
+    assert both == ["CONV3_2: weights", "CONV3_3: weights"]
+
+
+def test_the_vgg_table_stands_once():
+    rows = claims.rows("VGG-16 table")
+    assert len(rows) == 2 * 22 and all(len(claims.ids(row)) in (2, 3) for row in rows)
 
 
 def test_misspelt_topic_and_id():
