@@ -65,6 +65,11 @@ def test_the_documents_are_those_of_the_places():
         assert set(row["document"].split(";")) == {names[name[:2]] for name in claims.ids(row)}, row
 
 
+def test_every_topic_is_in_the_list_of_topics():
+    text = data_path("README.md").read_text(encoding="utf-8")
+    assert [topic for topic in claims.topics() if f"`{topic}`" not in text] == []
+
+
 def test_one_row_a_quantity():
     keys = [(row["topic"], row["quantity"]) for row in all_rows()]
     assert len(keys) == len(set(keys))
