@@ -12,7 +12,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lab build release doctor lock test-oldest test-newest bench clean
+.PHONY: help setup run test lab build release doctor lock test-oldest test-newest test-jax test-twins bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -94,3 +94,12 @@ test-newest: | $(BIN)/uv  ## all tests with the newest versions on the package i
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-newest
 	$(BIN)/uv pip install --python .venv-newest --compile-bytecode --upgrade --editable ".[cpu,dev]"
 	.venv-newest/bin/python -m pytest
+
+test-jax: | $(BIN)/uv  ## the library's tests on JAX, in an environment without TensorFlow
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-jax
+	$(BIN)/uv pip install --python .venv-jax --compile-bytecode --constraint requirements.txt --editable ".[jax,dev]"
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest --ignore tests/test_notebooks.py --ignore tests/tools \
+	  --ignore tests/test_environment.py
+
+test-twins: setup  ## every keras.applications twin at two sizes, with and without its classifier (an hour or so)
+	COURSE_ALL_TWINS=1 $(BIN)/python -m pytest tests/test_transfer.py
