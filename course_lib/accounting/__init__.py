@@ -21,6 +21,7 @@ if it has several inputs), and what it sees by Keras' attributes `kernel_size` o
 """
 
 from .costs import LayerCost, Totals, layer_costs, totals
+from .depth import weight_layers
 from .fields import ReceptiveField, receptive_field
 from .memory import TrainingMemory, cost_table, largest_batch, training_memory
 
@@ -35,4 +36,5 @@ __all__ = [
     "receptive_field",
     "totals",
     "training_memory",
+    "weight_layers",
 ]
