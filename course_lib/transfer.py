@@ -101,7 +101,7 @@ def preprocess(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
     >>> from course_lib.architectures import build
     >>> model = build("VGG16", include_top=False, input_shape=(32, 32, 3))
-    >>> preprocess(model, np.ones((1, 32, 32, 3)))[0, 0, 0].round(2).tolist()  # blue, green, red
+    >>> [round(float(x), 2) for x in preprocess(model, np.ones((1, 32, 32, 3)))[0, 0, 0]]  # blue, green, red
     [151.06, 138.22, 131.32]
     """
     images = np.asarray(images, "float32")
