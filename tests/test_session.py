@@ -1,0 +1,79 @@
+"""The start of a lesson: profile, seed, backend, style, the report, and an import that costs nothing."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import course_lib
+from course_lib import session
+from course_lib.paths import cache_path, data_path
+
+
+def run(code: str, **env: str) -> subprocess.CompletedProcess:
+    """Runs code in a Python of its own."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COURSE_")} | env
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+
+
+def test_importing_the_library_loads_neither_keras_nor_numpy_nor_matplotlib():
+    heavy = "['keras', 'tensorflow', 'jax', 'numpy', 'matplotlib', 'sklearn']"
+    done = run(f"import sys, course_lib; print([name for name in {heavy} if name in sys.modules])")
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_start_says_two_lines_sets_the_seed_and_the_style_and_is_quiet():
+    twice = "course_lib.start(); print(np.random.rand());" * 2
+    code = f"import course_lib, numpy as np, matplotlib as mpl; {twice} print(mpl.rcParams['axes.titlelocation'])"
+    done = run(code, COURSE_SEED="7")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(f"Course kit {course_lib.__version__} · Keras ") and "digits" in lines[1]
+    assert lines[2] == lines[5], "the same seed, the same number"
+    assert lines[6] == "left", "the course's style is on"
+    assert done.stderr == "", "TensorFlow's C++ lines hold times: they must not show"
+
+
+def test_pick_follows_the_profile(monkeypatch):
+    monkeypatch.delenv("COURSE_PROFILE", raising=False)
+    assert session.pick(quick=1, full=2) == 1
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    assert session.pick(quick=1, full=2) == 2
+    monkeypatch.setenv("COURSE_PROFILE", "ful")
+    with pytest.raises(ValueError, match="Did you mean 'full'"):
+        session.pick(quick=1, full=2)
+
+
+def test_seed_comes_from_the_environment(monkeypatch):
+    monkeypatch.delenv("COURSE_SEED", raising=False)
+    assert session.seed() == 0
+    monkeypatch.setenv("COURSE_SEED", "12")
+    assert session.seed() == 12
+    monkeypatch.setenv("COURSE_SEED", "twelve")
+    with pytest.raises(ValueError, match="whole number, received 'twelve'"):
+        session.seed()
+
+
+def test_report_names_backend_packages_devices_and_data():
+    report = session.report()
+    assert report.packages["keras"] and report.backend in session.BACKENDS
+    assert report.devices and report.cores >= 1
+    assert report.data["digits"] == "embedded"
+    assert "CPU cores, memory" in repr(report) and "<table" in report._repr_html_()
+
+
+def test_without_a_backend_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setattr(session.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="pip install tensorflow"):
+        session._choose_backend()
+
+
+def test_data_is_found_in_the_checkout_and_the_cache_can_be_moved(monkeypatch, tmp_path):
+    assert data_path("published.csv").is_file()
+    monkeypatch.delenv("COURSE_DATA", raising=False)
+    assert cache_path() == data_path("cache")
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    assert cache_path() == tmp_path
