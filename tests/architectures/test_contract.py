@@ -13,6 +13,14 @@ from tiny import TINY
 
 from course_lib.architectures import ARCHITECTURES
 
+RANDOM = settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
 
 @pytest.fixture(params=TINY)
 def family(request):
@@ -101,27 +109,31 @@ def test_half_precision(family):
     }
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
-@settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    max_examples=6,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-@given(data=st.data())
-def test_any_arguments_give_a_model_or_a_helpful_error(name, data):
-    arguments = data.draw(random_arguments(ARCHITECTURES[name]))
+def model_or_helpful_error(builder, arguments):
     try:
-        model = unallocated(ARCHITECTURES[name], **arguments)
+        model = unallocated(builder, **arguments)
     except ValueError as error:
-        assert raised_by_the_library(error), f"{name}({arguments}): {error}"
+        assert raised_by_the_library(error), f"{arguments}: {error}"
         assert len(str(error)) > 30
         return
     shape = outputs(model)[0]
     assert all(size is None or size > 0 for size in shape)
     if arguments.get("include_top", True):
-        assert shape == (arguments.get("classes", 1000 if shape == (1000,) else 10),)
+        default = inspect.signature(builder).parameters["classes"].default
+        assert shape == (arguments.get("classes", default),)
     else:
         assert len(shape) == (1 if arguments.get("pooling") else 3)
+
+
+@pytest.mark.parametrize("name", TINY)
+@settings(RANDOM, max_examples=20)
+@given(data=st.data())
+def test_any_arguments_of_a_family(name, data):
+    model_or_helpful_error(TINY[name], data.draw(random_arguments(TINY[name])))
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@settings(RANDOM, max_examples=3)
+@given(data=st.data())
+def test_any_arguments_of_an_architecture(name, data):
+    model_or_helpful_error(ARCHITECTURES[name], data.draw(random_arguments(ARCHITECTURES[name])))

@@ -1,5 +1,7 @@
 """One small network of each family, quick to run. Its arguments can be replaced: `TINY["vgg"](classes=3)`."""
 
+from functools import partial as tiny
+
 from course_lib.architectures.alexnet import AlexNetSmall
 from course_lib.architectures.allcnn import AllCNNC
 from course_lib.architectures.densenet import CifarDenseNet, DenseNet
@@ -17,10 +19,6 @@ from course_lib.architectures.vgg import VGG
 from course_lib.architectures.wide_resnet import WideResNet
 
 SMALL = {"depths": (1, 1), "widths": (8, 16), "input_shape": (32, 32, 3), "classes": 10}
-
-
-def tiny(builder, **chosen):
-    return lambda **arguments: builder(**(chosen | arguments))
 
 
 TINY = {
