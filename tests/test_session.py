@@ -25,7 +25,8 @@ def test_importing_the_library_loads_neither_keras_nor_numpy_nor_matplotlib():
 
 def test_start_says_two_lines_sets_the_seed_and_the_style_and_is_quiet():
     twice = "course_lib.start(); print(np.random.rand());" * 2
-    code = f"import course_lib, numpy as np, matplotlib as mpl; {twice} print(mpl.rcParams['axes.titlelocation'])"
+    style = "print(mpl.rcParams['axes.titlelocation'])"
+    code = f"import course_lib, numpy as np, matplotlib as mpl; {twice} {style}"
     done = run(code, COURSE_SEED="7")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
