@@ -4,11 +4,14 @@ A new family is one module with its builders, and one line here for each of them
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fnmatch import fnmatch
+from math import inf
 
 import keras
 
+from ..blocks import whole_number
 from ..errors import unknown
 from .alexnet import AlexNet, ZFNet
 from .allcnn import AllCNNC
@@ -33,6 +36,7 @@ from .efficientnet import (
     EfficientNetB6,
     EfficientNetB7,
 )
+from .entries import Entry, entries, same_arguments
 from .googlenet import GoogLeNet
 from .lenet import LeNet5, LeNet5Original, lenet_map_loss
 from .mobilenet import MobileNet, MobileNetV2
@@ -131,19 +135,97 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "AllCNNC": AllCNNC,
 }
 
-__all__ = ["ARCHITECTURES", "build", "lenet_map_loss", "list_architectures", *ARCHITECTURES]
+# Builders of networks of many sizes -> the entry that tells their paper, and what they are for.
+GENERAL = {
+    "CifarResNet": ("ResNet20", "any depth 6n + 2; those of the paper have their own names"),
+    "PreActResNet": ("PreActResNet164", "any depth 9n + 2, and the five orders of a block"),
+    "WideResNet": ("WRN28_10", "any depth 6n + 4 and any width"),
+    "EfficientNet": ("EfficientNetB0", "any width and depth; those of the paper are B0 to B7"),
+}
+
+__all__ = ["ARCHITECTURES", "GENERAL", "Entry", "build", "entry", "lenet_map_loss", "list_architectures"]
+__all__ += [*ARCHITECTURES]
 
 
-def list_architectures(pattern: str = "*") -> list[str]:
+def list_architectures(
+    pattern: str = "*",
+    *,
+    family: str | None = None,
+    dataset: str | None = None,
+    max_params: int | None = None,
+    year: int | tuple[int, int] | None = None,
+) -> list[str]:
     """Names of the architectures, in the order of the lectures.
 
     Args:
         pattern: which ones; `*` stands for any letters, and capitals do not matter.
+        family: only this one, such as "VGG", "ResNet" or "DenseNet".
+        dataset: only those made for it: "MNIST", "CIFAR-10" or "ImageNet".
+        max_params: at most so many trainable parameters. Builders of many sizes are left out.
+        year: of publication, or the first and the last year.
+
+    Raises:
+        ValueError: an unknown family or data set, or a number that is none.
 
     >>> list_architectures("lenet*")
     ['LeNet5', 'LeNet5Original']
+    >>> list_architectures(dataset="ImageNet", max_params=5_000_000)
+    ['SqueezeNet', 'SqueezeNet1_1', 'MobileNet', 'MobileNetV2']
+    >>> list_architectures("*resnet*50", year=(2015, 2016))
+    ['ResNet50']
     """
-    return [name for name in ARCHITECTURES if fnmatch(name.lower(), pattern.lower())]
+    for argument, received in (("family", family), ("dataset", dataset)):
+        known = list(dict.fromkeys(getattr(entry(name), argument) for name in ARCHITECTURES))
+        if received is not None and received not in known:
+            raise unknown(argument, received, known)
+    first, last = year if isinstance(year, tuple) and len(year) == 2 else (year, year)
+    for argument, received in (("max_params", max_params), ("year", first), ("year", last)):
+        if received is not None:
+            whole_number(argument, received)
+
+    def wanted(name: str) -> bool:
+        found = entry(name)
+        return (
+            fnmatch(name.lower(), pattern.lower())
+            and family in (None, found.family)
+            and dataset in (None, found.dataset)
+            and (max_params is None or (found.params or inf) <= max_params)
+            and (year is None or first <= found.year <= last)
+        )
+
+    return [name for name in ARCHITECTURES if wanted(name)]
+
+
+def entry(name: str, **arguments) -> Entry:
+    """What is published of an architecture: paper, year, results, and where the lectures name it.
+
+    Args:
+        name: of the builder.
+        arguments: the builder's own, where they are not its defaults.
+
+    Raises:
+        ValueError: an unknown name or argument, or arguments for which nothing is published.
+
+    >>> vgg = entry("VGG16")
+    >>> vgg.paper, vgg.lecture
+    ('Simonyan & Zisserman 2014, arXiv:1409.1556', 'lecture5_architectures: VGGNet')
+    >>> vgg.errors["imagenet_top5_error"], vgg.params
+    (8.1, 138357544)
+    >>> entry("MobileNet", alpha=0.5).name
+    'MobileNet(alpha=0.5)'
+    """
+    defaults = _defaults(name, arguments)
+    if name in GENERAL and not arguments:
+        sibling, reason = GENERAL[name]
+        own = {"name": name, "builder": name, "params": None, "macs": None, "errors": {}, "note": reason}
+        return replace(entry(sibling), arguments={}, **own)
+    for found in entries():
+        if found.builder == name and same_arguments(defaults | arguments, defaults | found.arguments):
+            return found
+    known = [found.name for found in entries() if found.builder == name]
+    raise ValueError(
+        f"Nothing is published here of {name} with {arguments}. Known: {', '.join(known) or 'none'}."
+    )
 
 
 def build(name: str, **arguments) -> keras.Model:
@@ -159,11 +241,16 @@ def build(name: str, **arguments) -> keras.Model:
     ...
     ValueError: Unknown architecture: 'lenet5'. Did you mean 'LeNet5'? Allowed: 'LeNet5', ...
     """
+    _defaults(name, arguments)
+    return ARCHITECTURES[name](**arguments)
+
+
+def _defaults(name: str, arguments: Mapping[str, object]) -> dict[str, object]:
+    """The default values of a builder's arguments; an unknown name or argument is a ValueError."""
     if name not in ARCHITECTURES:
         raise unknown("architecture", name, ARCHITECTURES)
-    builder = ARCHITECTURES[name]
-    allowed = inspect.signature(builder).parameters
+    parameters = inspect.signature(ARCHITECTURES[name]).parameters
     for argument in arguments:
-        if argument not in allowed:
-            raise unknown(f"argument of {name}", argument, allowed)
-    return builder(**arguments)
+        if argument not in parameters:
+            raise unknown(f"argument of {name}", argument, parameters)
+    return {key: parameter.default for key, parameter in parameters.items()}
