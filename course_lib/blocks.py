@@ -21,6 +21,7 @@ from . import layers as course_layers
 from .errors import unknown
 
 __all__ = [
+    "RELU",
     "HE_FAN_OUT",
     "TENSORFLOW_NORM",
     "TORCH_NORM",
@@ -53,6 +54,9 @@ __all__ = [
 # trainings, too. Google's networks (MobileNet, NASNet, EfficientNet) come with the other pair.
 TORCH_NORM = {"epsilon": 1e-5, "momentum": 0.9}
 TENSORFLOW_NORM = {"epsilon": 1e-3, "momentum": 0.99}
+# ReLU and He's initial weights (2015), for networks without normalization. Smaller ones, such as Glorot's, let
+# the signal fade from layer to layer, so that a small network hardly starts to learn.
+RELU = {"activation": "relu", "kernel_initializer": "he_normal"}
 
 # He's initial weights by what an input value of a convolution reaches (filters x window) instead of what an
 # output value sees (channels x window): EfficientNet's choice, and the right one for a depthwise filter, of
@@ -285,7 +289,7 @@ class BuilderArguments:
         """
 
         def scores(x):
-            x = layers.Conv2D(self.classes, 1, activation="relu", name=name)(x)
+            x = layers.Conv2D(self.classes, 1, name=name, **RELU)(x)
             return layers.GlobalAveragePooling2D(name="head_pool")(x)
 
         return self.head(features, scores, layers.Activation(self.classifier_activation, name="output"))

@@ -6,7 +6,7 @@ Convolutional Net", ICLR 2015 workshop, arXiv 1412.6806, tables 1 and 2.
 
 from keras import layers
 
-from ..blocks import BuilderArguments, builder, large_enough, number, one_of, rate
+from ..blocks import RELU, BuilderArguments, builder, large_enough, number, one_of, rate
 
 __all__ = ["AllCNNC"]
 
@@ -38,7 +38,7 @@ def AllCNNC(
     1,369,738 parameters, 281,174,016 MACs.
 
     Reference: Springenberg et al. 2014, table 2, All-CNN-C (see the module).
-    Deviations from the paper: initial weights are Glorot uniform. It prints maps of 6x6 at the end, which an
+    Deviations from the paper: initial weights are He normal. It prints maps of 6x6 at the end, which an
     unpadded conv7 gives; here conv7 is padded like the others, and they are 8x8.
 
     Args:
@@ -67,7 +67,7 @@ def AllCNNC(
         large_enough(image.shape[1:], 9, "The unpadded conv7 has a 3x3 window; use padding='same'.")
     x = layers.Dropout(input_dropout, name="input_dropout")(image)
     for i, (kernel_size, filters, strides) in enumerate(LAYERS, 1):
-        options = {"padding": padding if i == 7 else "same", "activation": "relu", "name": f"conv{i}"}
+        options = {"padding": padding if i == 7 else "same", "name": f"conv{i}", **RELU}
         x = layers.Conv2D(max(1, round(width * filters)), kernel_size, strides, **options)(x)
         if strides == 2:
             x = layers.Dropout(dropout, name=f"dropout{i}")(x)

@@ -11,7 +11,7 @@ numbers of filters; here are those of its first author in the Caffe model zoo.
 
 from keras import layers
 
-from ..blocks import BuilderArguments, builder, number, one_of, rate
+from ..blocks import RELU, BuilderArguments, builder, number, one_of, rate
 from ..layers import CeilMaxPooling2D
 
 __all__ = ["NIN", "NINCifar", "mlpconv"]
@@ -31,9 +31,9 @@ def mlpconv(x, filters: tuple[int, ...], kernel_size: int, *, strides=1, padding
     (None, 32, 32, 96)
     """
     first, *others = filters
-    x = layers.Conv2D(first, kernel_size, strides, padding, activation="relu", name=f"{name}_conv")(x)
+    x = layers.Conv2D(first, kernel_size, strides, padding, **RELU, name=f"{name}_conv")(x)
     for i, n in enumerate(others, 1):
-        x = layers.Conv2D(n, 1, activation="relu", name=f"{name}_cccp{i}")(x)
+        x = layers.Conv2D(n, 1, **RELU, name=f"{name}_cccp{i}")(x)
     return x
 
 
@@ -45,7 +45,7 @@ def NIN(args: BuilderArguments, image, *, width: float = 1.0, dropout: float = 0
     AlexNet's, and 1,100,188,800 MACs.
 
     Reference: Lin et al. 2013; filters of the Caffe model zoo (see the module).
-    Deviations from these: initial weights are Glorot uniform.
+    Deviations from these: initial weights are He normal.
 
     Args:
         include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images are at
@@ -86,7 +86,7 @@ def NINCifar(
     966,986 parameters, 222,486,528 MACs.
 
     Reference: Lin et al. 2013, section 4.2; filters of the Caffe model zoo (see the module).
-    Deviations from these: initial weights are Glorot uniform.
+    Deviations from these: initial weights are He normal.
 
     Args:
         include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`.

@@ -10,7 +10,17 @@ from the authors' repository.
 
 from keras import layers
 
-from ..blocks import BuilderArguments, builder, large_enough, number, one_of, rate, variant, whole_number
+from ..blocks import (
+    RELU,
+    BuilderArguments,
+    builder,
+    large_enough,
+    number,
+    one_of,
+    rate,
+    variant,
+    whole_number,
+)
 from ..layers import CeilMaxPooling2D
 
 __all__ = ["VERSIONS", "SqueezeNet", "SqueezeNet1_1", "SqueezeNetSmall", "fire_block"]
@@ -38,10 +48,10 @@ def fire_block(x, squeezed: int, expanded: int, *, name: str):
     >>> fire_block(layers.Input((54, 54, 96)), 16, 128, name="fire2").shape
     (None, 54, 54, 128)
     """
-    x = layers.Conv2D(squeezed, 1, activation="relu", name=f"{name}_squeeze")(x)
+    x = layers.Conv2D(squeezed, 1, **RELU, name=f"{name}_squeeze")(x)
     half = expanded // 2
-    wide = layers.Conv2D(expanded - half, 1, activation="relu", name=f"{name}_expand1x1")(x)
-    wider = layers.Conv2D(half, 3, padding="same", activation="relu", name=f"{name}_expand3x3")(x)
+    wide = layers.Conv2D(expanded - half, 1, **RELU, name=f"{name}_expand1x1")(x)
+    wider = layers.Conv2D(half, 3, padding="same", **RELU, name=f"{name}_expand3x3")(x)
     return layers.Concatenate(name=f"{name}_out")([wide, wider])
 
 
@@ -63,7 +73,7 @@ def SqueezeNet(
     1.1, with a 3x3 conv1 and earlier pooling, has 1,235,496 and 349,151,936.
 
     Reference: Iandola et al. 2016 (see the module).
-    Deviations from the paper: initial weights are Glorot uniform. The maps are those of images of 224x224
+    Deviations from the paper: initial weights are He normal. The maps are those of images of 224x224
     without padding, 109-54-27-13; the paper prints 111-55-27-13, which images of 227x227 give.
 
     Args:
@@ -98,7 +108,7 @@ def SqueezeNet(
     # 8x8 maps after conv1 are pooled to 4x4, 2x2 and 1x1.
     large_enough(image.shape[1:], 7 * strides + kernel_size, "With strides=1 conv1 keeps small images large.")
 
-    x = layers.Conv2D(_scaled(filters, width), kernel_size, strides, activation="relu", name="conv1")(image)
+    x = layers.Conv2D(_scaled(filters, width), kernel_size, strides, **RELU, name="conv1")(image)
     x = CeilMaxPooling2D(3, 2, name="pool1")(x)
     for i, expanded in enumerate(EXPANDED, 2):
         expanded = max(2, _scaled(expanded, width))
