@@ -54,8 +54,8 @@ __all__ = [
 # trainings, too. Google's networks (MobileNet, NASNet, EfficientNet) come with the other pair.
 TORCH_NORM = {"epsilon": 1e-5, "momentum": 0.9}
 TENSORFLOW_NORM = {"epsilon": 1e-3, "momentum": 0.99}
-# ReLU and He's initial weights (2015), for networks without normalization. Smaller ones, such as Glorot's, let
-# the signal fade from layer to layer, so that a small network hardly starts to learn.
+# ReLU and He's initial weights (2015), for networks without normalization. Smaller ones, such as Glorot's,
+# let the signal fade from layer to layer, so that a small network hardly starts to learn.
 RELU = {"activation": "relu", "kernel_initializer": "he_normal"}
 
 # He's initial weights by what an input value of a convolution reaches (filters x window) instead of what an

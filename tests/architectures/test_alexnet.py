@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from counting import counts, shapes, unallocated, weight_layers
 
+from course_lib.accounting import receptive_field
 from course_lib.architectures.alexnet import AlexNet, AlexNetSmall, ZFNet
 
 # Parameters (all trainable) and MACs by layer arithmetic from the papers; the first is also what Caffe's
@@ -61,6 +62,12 @@ def test_stage_shapes(builder, arguments, sizes):
     model = unallocated(builder, **arguments)
     assert shapes(model, *names) == [(side, side, maps) for side, maps in sizes]
     assert shapes(model, "fc6", "fc7", "output") == [(4096,), (4096,), (1000,)]
+
+
+def test_the_receptive_field_of_the_last_maps():
+    # Published by Araujo, Norris and Sim 2019 ("Computing Receptive Fields of CNNs"): 195 pixels, step 32.
+    field = receptive_field(unallocated(AlexNet), "pool5")
+    assert (field.size, field.stride) == (195, 32)
 
 
 def order(model):
