@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURES = {  # file in docs/pictures -> lesson, beginning of the alternative text
     "lenet5.png": ("00_start_here", "LeNet-5 as a row of boxes"),
     "atlas.png": ("00_start_here", "A chart of networks"),
+    "filters.png": ("01_convolution", "Six pictures of a temple"),
+    "printing.png": ("03_lenet5", "Three rows of ten pictures"),
 }
 
 
@@ -31,5 +33,6 @@ def picture(lesson: str, beginning: str) -> bytes:
 
 if __name__ == "__main__":
     for name, place in PICTURES.items():
+        (ROOT / "docs" / "pictures").mkdir(exist_ok=True)
         (ROOT / "docs" / "pictures" / name).write_bytes(picture(*place))
         print(f"docs/pictures/{name}")
