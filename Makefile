@@ -23,7 +23,7 @@ run: setup  ## execute every lesson (quick profile) and write build/report/index
 test: setup  ## everything that CI runs: ruff, unit tests, every notebook
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lab: setup  ## open JupyterLab on the first notebook (LAB="--no-browser" passes options on)
 	$(BIN)/jupyter lab $(LAB) notebooks/00_start_here.ipynb
