@@ -108,7 +108,24 @@ def published() -> list[dict]:
     >>> [row["params"] for row in published() if row["name"] == "LeNet5"]
     [61706]
     """
-    return [_parsed(row) for row in _read("published.csv")]
+    verified = {"yes": True, "no": False}
+    return [
+        _parsed(row)
+        | {"arguments": json.loads(row["arguments"] or "{}"), "verified": verified.get(row["verified"])}
+        for row in _read("published.csv")
+    ]
+
+
+def atlas() -> list[dict]:
+    """What `course atlas` counted from the Keras graphs of all architectures: the rows of `data/atlas.csv`.
+
+    `params`, `macs` and `activations` (numbers kept for one image) are whole numbers, `training_memory` is in
+    bytes, `receptive_field` in pixels, error rates are percentages. What is not known is None.
+
+    >>> [row["weight_layers"] for row in atlas() if row["name"] == "VGG16"]
+    [16]
+    """
+    return [_parsed(row) for row in _read("atlas.csv")]
 
 
 def agrees(value: object, true: str) -> bool:
@@ -141,16 +158,21 @@ def _compact(text: str) -> str:
     return re.sub(r"[\s,]", "", text).casefold()
 
 
+COUNTS = (
+    *("year", "params", "trainable_params", "macs", "activations", "training_memory"),
+    *("receptive_field", "weight_layers"),
+)
+
+
 def _parsed(row: dict[str, str]) -> dict:
+    """A row of an architectures' table with its numbers as numbers."""
     parsed: dict = dict(row)
-    for key in ("year", "params", "macs"):
-        parsed[key] = int(row[key]) if row[key] else None
-    for key in row:
-        if key.endswith("_error"):
-            parsed[key] = float(row[key]) if row[key] else None
+    for key, text in row.items():
+        if key in COUNTS:
+            parsed[key] = int(text) if text.isdigit() else text or None
+        elif key.endswith("_error"):
+            parsed[key] = float(text) if text else None
     parsed["input_size"] = tuple(map(int, row["input_size"].split("x"))) if row["input_size"] else None
-    parsed["arguments"] = json.loads(row["arguments"] or "{}")
-    parsed["verified"] = {"yes": True, "no": False}.get(row["verified"])
     return parsed
 
 

@@ -104,6 +104,16 @@ def release(
 
 
 @app.command()
+def atlas(
+    write: Annotated[bool, typer.Option(help="Also write the CSV file, the page and the picture.")] = True,
+) -> None:
+    """Count all architectures without weights; write data/atlas.csv, docs/atlas.md and their picture."""
+    from .atlas import atlas as make
+
+    make(Project(), write=write, console=console)
+
+
+@app.command()
 def doctor() -> None:
     """Look at this machine and say what to do about each problem."""
     from .doctor import run_doctor

@@ -28,6 +28,7 @@ import matplotlib.pyplot as plt
 
 from course_lib import accounting, architectures, claims, datasets, plotting, training
 from course_lib.checks import check, finding, findings_table, measured, prediction
+from course_lib.tables import Table
 
 # %% [markdown]
 # ## How a lesson goes
@@ -106,7 +107,30 @@ plt.show()
 # * **Area is not height**: VGG has the largest discs and is not the best. SqueezeNet stands a little above AlexNet
 #   with a disc fifty times smaller. Parameters are easy to add; the question is where.
 #
-# This was a contest: each year until 2017, teams sent their networks' answers on images that nobody had
+# These are the papers' numbers. The course has rebuilt the networks as Keras models, and counted them: weight
+# layers on the longest way from image to answer, parameters, MACs, and the side of the square of pixels that one
+# unit of the last maps can see (the *receptive field*; lesson 1 explains it; "image": all of it). Compare LeNet-5
+# with the others.
+
+# %%
+SOME = ["LeNet5", "AlexNet", "VGG16", "GoogLeNet", "ResNet50", "DenseNet121"]
+SOME += ["SqueezeNet", "MobileNet", "EfficientNetB0", "EfficientNetB7"]
+counted = {row["name"]: row for row in claims.atlas()}
+columns = {
+    "name": "network",
+    "year": "year",
+    "weight_layers": "weight layers",
+    "params": "parameters",
+    "macs": "MACs",
+    "receptive_field": "receptive field",
+    "imagenet_top5_error": "top-5 error (%)",
+}
+Table([counted[name] for name in SOME], columns, formats={"year": "d"})
+
+# %% [markdown]
+# All of them, drawn to one scale, stand in `docs/atlas.md`; `course atlas` counts and draws them again.
+#
+# The rise was a contest: each year until 2017, teams sent their networks' answers on images that nobody had
 # seen before. The lectures show its winners.
 
 # %%

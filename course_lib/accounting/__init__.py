@@ -21,19 +21,22 @@ if it has several inputs), and what it sees by Keras' attributes `kernel_size` o
 """
 
 from .costs import LayerCost, Totals, layer_costs, totals
-from .depth import weight_layers
+from .depth import Overview, overview, silhouette, weight_layers
 from .fields import ReceptiveField, receptive_field
 from .memory import TrainingMemory, cost_table, largest_batch, training_memory
 
 __all__ = [
     "LayerCost",
+    "Overview",
     "ReceptiveField",
     "Totals",
     "TrainingMemory",
     "cost_table",
     "largest_batch",
     "layer_costs",
+    "overview",
     "receptive_field",
+    "silhouette",
     "totals",
     "training_memory",
     "weight_layers",

@@ -62,7 +62,11 @@ def totals(model: keras.Model, *, input_shape: Sequence[int] | None = None) -> T
     >>> totals(keras.Sequential([keras.Input((32, 32, 3)), layers.Flatten(), layers.Dense(10)]))
     Totals(params=30730, trainable_params=30730, macs=30720, activations=3082)
     """
-    rows = layer_costs(model, input_shape=input_shape)
+    return sum_of(layer_costs(model, input_shape=input_shape))
+
+
+def sum_of(rows: Sequence[LayerCost]) -> Totals:
+    """The sums over some layers."""
     return Totals(*(sum(getattr(row, field.name) for row in rows) for field in fields(Totals)))
 
 

@@ -9,6 +9,7 @@ from .atlas import plot_atlas
 from .cells import plot_convolution, plot_pooling
 from .charts import plot_confusion, plot_finding, plot_history
 from .images import confused_grid, feature_map_grid, filter_grid, image_grid
+from .silhouettes import plot_silhouette, silhouette_grid
 from .solids import Volume, draw_volumes
 from .style import COLORS
 
@@ -28,4 +29,6 @@ __all__ = [
     "plot_finding",
     "plot_history",
     "plot_pooling",
+    "plot_silhouette",
+    "silhouette_grid",
 ]
