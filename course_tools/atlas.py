@@ -199,8 +199,8 @@ def draw(found: list[Network], path: Path) -> None:
 def count_all(on_each: Callable[[int, str], None] = lambda number, name: None) -> list[Network]:
     """Counts all of `plan()`; `on_each` gets the number and the name of each network before its turn.
 
-    Meanwhile Python does not look for cycles of garbage: it would search the growing graphs again and again, a
-    third of the time. The graphs of all networks together take half a gigabyte.
+    Meanwhile Python does not look for cycles of garbage: it would search the growing graphs again and again,
+    a third of the time. The graphs of all networks together take half a gigabyte.
     """
     collecting = gc.isenabled()
     gc.disable()

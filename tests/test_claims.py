@@ -333,3 +333,16 @@ def test_one_winner_a_year_and_each_better_than_the_last(published):
 def test_arguments_are_parsed(published):
     assert published["AlexNet(groups=1)"]["arguments"] == {"groups": 1}
     assert published["AlexNet"]["arguments"] == {}
+
+
+# --- the counted networks ---
+
+
+def test_counted_networks_are_parsed():
+    rows = {row["name"]: row for row in claims.atlas()}
+    assert rows["ResNet50"]["input_size"] == (224, 224, 3)
+    assert rows["ResNet50"]["receptive_field"] == 483 and rows["SEResNet50"]["receptive_field"] == "image"
+    assert rows["WRN28_10"]["cifar10_error"] == 4.0 and rows["WRN28_10"]["imagenet_top1_error"] is None
+    for row in rows.values():
+        assert all(isinstance(row[key], int) for key in ("year", "params", "macs", "activations"))
+        assert row["params"] >= row["trainable_params"] > 0 and row["training_memory"] > 8 * row["params"]
