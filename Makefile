@@ -11,6 +11,8 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11)
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
+UNIT_TESTS = $(shell find tests -name 'test_*.py' ! -name test_notebooks.py | sort)
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lab build release doctor lock test-oldest test-newest test-jax test-twins bench clean
 
@@ -23,7 +25,9 @@ run: setup  ## execute every lesson (quick profile) and write build/report/index
 test: setup  ## everything that CI runs: ruff, unit tests, every notebook
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	@# A few files a process: a process that has built hundreds of networks gives no memory back.
+	@printf '%s\n' course_lib $(UNIT_TESTS) | xargs -P 2 -n 4 $(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/test_notebooks.py
 
 lab: setup  ## open JupyterLab on the first notebook (LAB="--no-browser" passes options on)
 	$(BIN)/jupyter lab $(LAB) notebooks/00_start_here.ipynb

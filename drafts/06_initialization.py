@@ -1,0 +1,1048 @@
+# %% [markdown]
+# # 6 · Weight initialization
+#
+# *Lecture 5, "Weight Initialization": activation statistics, Xavier, He, and the list of papers after them.*
+#
+# **Question.** Before the first step of training, every weight needs a value. Training will change them all, so why
+# should the first ones matter? In a deep network they decide whether training begins at all: each layer multiplies
+# the size of its input by some factor, and twenty layers multiply by its twentieth power.
+# **Which first weights keep a signal alive on its way forward, and the gradient on its way back?** And what can be
+# done where no simple rule is enough?
+#
+# **Know first**: convolution and backpropagation (lesson 1), standard deviation and variance, matrix products.
+
+# %% setup
+import course_lib
+
+course_lib.start()
+
+# %%
+import math
+from functools import cache
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from keras import layers, ops
+
+from course_lib import claims, datasets, pick, plotting, seed, training
+from course_lib import initialization as init
+from course_lib.accounting import cost_table
+from course_lib.checks import check, finding, findings_table, measured, prediction
+from course_lib.plotting import COLORS
+from course_lib.tables import Table
+
+# %% [markdown]
+# ## 1 · Predict
+#
+# Write your guesses in place of `None` before you run anything; the wrap-up compares. No guess is allowed too.
+#
+# **The slides ask**: what happens when all weights start with the same constant?
+
+# %%
+my_guess_constant = None  # "a": nothing special, "b": all units of a layer stay equal, "c": the numbers overflow
+
+# %% [markdown]
+# **The slides ask**: an input `x = 0.01*np.random.randn(16, 4096)` goes through six layers of 4,096 units. The weights
+# are `randn` times or divided by something. What will happen to the activations of the last layer? Answer with
+# "zero" (they shrink towards it), "fine" (they keep their size), "saturated" (many near −1 and 1) or "explode".
+
+# %%
+my_guess_small = None  # tanh, 0.01*randn
+my_guess_large = None  # tanh, 0.05*randn
+my_guess_xavier = None  # tanh, randn/sqrt(Din)
+my_guess_relu = None  # ReLU, randn/sqrt(Din)
+my_guess_printed = None  # ReLU, randn/sqrt(2/Din), exactly as the last slide prints it
+
+# %% [markdown]
+# **The slides ask**: what do the gradients look like, with 0.01 and with 0.05? And a question of ours: a trained network
+# is pruned until 8 % of its weights are left, and these go back to their first values. Can it be trained again?
+
+# %%
+my_guess_gradients = None  # "all zero in both", "small but not zero", "larger than 1 in both"
+my_guess_ticket = None  # "as fast as the full network", "only with its own first values", "never"
+
+# %% [markdown]
+# ## 2 · Build it
+#
+# ### 2.1 All weights equal
+#
+# Real handwriting again: 8x8 digits. From every pixel we take its mean over the training images away, and divide by
+# the standard deviation of all. Inputs around zero are the first half of a good start.
+
+# %%
+SIDE = pick(quick=8, full=14)  # pixels
+digits = datasets.load(pick(quick="digits", full="mnist"), size=SIDE)
+mean_image, spread = digits.train.images.mean(axis=0), digits.train.images.std()
+
+
+def centred(split):
+    return datasets.Split((split.images - mean_image) / spread, split.labels)
+
+
+train, test = centred(digits.train), centred(digits.test)
+batch = datasets.Split(train.images[:256], train.labels[:256])  # to measure on
+digits
+
+# %% [markdown]
+# A network with one hidden layer of 16 units, trained twice: once from `W = 0.05` everywhere, once from random weights.
+# A hidden unit has 64 weights, one for each pixel, so each unit is a small picture.
+
+# %% trained alt="Two rows of sixteen small pictures in red and blue, one for each hidden unit after training. From constant weights all sixteen pictures are exactly the same. From random weights they are sixteen different patterns."
+cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def compiled(model, optimizer):
+    model.compile(optimizer, cross_entropy, steps_per_execution=19)  # 19 steps a call: less to do for Python
+    return model
+
+
+def current(model):
+    return [ops.convert_to_numpy(w).copy() for w in model.trainable_variables]
+
+
+shallow = keras.Sequential([keras.Input((SIDE, SIDE, 1)), layers.Flatten(), layers.Dense(16, "tanh"), layers.Dense(10)])
+compiled(shallow, keras.optimizers.SGD(0.1))
+pictures, shallow_runs = {}, {}
+for name, scheme in {"constant": "constant", "random": "xavier"}.items():
+    init.initialize(shallow, scheme, rng=seed())
+    shallow_runs[name] = training.fit(shallow, train, epochs=pick(quick=8, full=1), label=name, seed=seed())
+    pictures[name] = init.weight_layers(shallow)[0].get_weights()[0].T.reshape(16, SIDE, SIDE)
+
+fig, axes = plt.subplots(2, 1, figsize=(9, 1.9))
+for ax, (name, units) in zip(axes, pictures.items()):
+    row = np.pad(units, ((0, 0), (0, 0), (0, 2)), constant_values=np.nan)  # two empty columns behind each
+    ax.imshow(np.hstack(row), cmap="RdBu", vmin=-np.abs(units).max(), vmax=np.abs(units).max())
+    ax.set_title(f"{name}: training loss {shallow_runs[name].final['loss']:.2f}")
+    ax.axis("off")
+plt.show()
+
+finding("constant_distinct_units", len(np.unique(pictures["constant"].round(4), axis=0)), band=(1, 1),
+        unit="of 16 units", source=digits.source, claim="What happens with W = constant? Nothing tells units apart.")  # fmt: skip
+
+# %% [markdown]
+# Units with equal weights compute the same number for every image. Nothing below them or above them tells them apart,
+# so they receive the same gradient, and after the step they are equal again. The layer learns, but as **one** unit.
+# So first weights must be random: they *break the symmetry*. But how large?
+#
+# ### 2.2 Small random numbers
+#
+# The slide's experiment: a batch of 16 goes through six layers of 4,096 units. We draw one matrix of plain `randn` for
+# each layer and multiply it by what each slide asks for: `(s·A)x = s·(Ax)`, so one draw serves all slides.
+
+# %%
+rng = np.random.default_rng(0)
+WIDTH = 4096
+randn = [rng.standard_normal((WIDTH, WIDTH), dtype="float32") for _ in range(6)]  # 6 x 67 MB
+x = rng.standard_normal((16, WIDTH), dtype="float32")
+arriving = rng.standard_normal((16, WIDTH), dtype="float32")  # the gradient that comes back at the top
+
+
+@cache
+def experiment(activation, std, input_std=0.01):
+    """Forward and backward through the six layers; statistics by layer, and the activations."""
+    hs = init.propagate(input_std * x, randn, activation, scale=std)
+    gradients = init.backpropagate(hs, randn, arriving, activation, scale=std)
+    return init.statistics(hs, gradients, activation), hs[1:]
+
+
+def histograms(title, activation, hs, limit=None):
+    """One small histogram a layer, with the standard deviation above it. For ReLU without the zeros."""
+    fig, axes = plt.subplots(1, 6, figsize=(9, 1.7), sharex=True)
+    limit = limit or round(4 * hs[0].std(), 2)
+    lowest = 0 if activation == "relu" else -limit
+    for layer, (ax, h) in enumerate(zip(axes, hs), 1):
+        ax.hist(h[h != 0], bins=41, range=(lowest, limit), color=COLORS["blue"])
+        ax.set_title(f"layer {layer}\nstd {h.std():.2g}", fontsize=9, fontweight="normal")
+        ax.set(xticks=[lowest, limit], yticks=[], xlim=(1.1 * lowest, 1.1 * limit))
+    fig.suptitle(title, x=0.01, ha="left")
+    plt.show()
+
+
+small, hs = experiment("tanh", 0.01)
+
+# %% alt="Six histograms, one a layer, on the same axis. In layer 1 the activations spread with a standard deviation of 0.0064; each layer is narrower than the one before, in layer 6 all stand in one bar at zero, with 0.00069."
+histograms("tanh, 0.01*randn: everything shrinks", "tanh", hs)
+
+# %% [markdown]
+# Each layer leaves 64 % of the standard deviation. And the way back? We let a random gradient of size 1 arrive at the
+# last layer. *gradient* is the size (root mean square) of dL/dh at each layer, *weight gradient* that of dL/dW.
+
+# %%
+number = "{:.3g}".format
+for_tanh = {"std": "std of h", "saturated": "|h| > 0.99", "slope": "mean slope of tanh"}
+for_relu = {"mean": "mean of h", "std": "std of h", "zeros": "h = 0"}
+backward = {"gradient": "gradient", "weight_gradient": "weight gradient"}
+
+
+def layer_table(rows, caption, forward=for_tanh):
+    formats = {"saturated": ".0%", "zeros": ".0%"}
+    formats |= dict.fromkeys(("mean", "std", "slope", "gradient", "weight_gradient"), number)
+    columns = {"layer": "layer"} | forward | backward
+    return Table([vars(row) for row in rows], columns, caption=caption, formats=formats)
+
+
+layer_table(small, "tanh, 0.01*randn, input 0.01*randn")
+
+# %% [markdown]
+# **Check the slide.** "All zero, no learning", it says of these gradients. They are small, and not zero: the gradient
+# of h loses 36 % a layer on its way back. That of W is the same in all layers: it is a product of the layer's input
+# (small near the end) and the gradient that comes back (small near the start). A small gradient and no gradient are
+# different things: steps make the weights larger, and with them the gradient. Section 4.1 tries it out.
+#
+# ### 2.3 Larger random numbers
+#
+# Five times as large: 0.05.
+
+# %% alt="Six histograms. In layer 1 the activations form a narrow peak, in layers 2 and 3 it widens, and from layer 4 on two high bars grow at -1 and 1. Above layer 6: standard deviation 0.84."
+large, hs = experiment("tanh", 0.05)
+histograms("tanh, 0.05*randn: they run against the ends of tanh", "tanh", hs, limit=1)
+
+# %%
+layer_table(large, "tanh, 0.05*randn, input 0.01*randn")
+
+# %% [markdown]
+# The sums grow 3.2 times a layer until tanh stops them at −1 and 1. There its curve is flat: the *slope*, which the
+# slides call the local gradient, multiplies the gradient that passes. "All zero" is too strong again: 30 % of the units
+# of layer 6 are saturated, and the mean slope is 0.3. (The slides start with a very small input, `0.01*randn`.
+# The first three layers are then hardly saturated. With an input of size 1 the first layer saturates already:)
+
+# %%
+layer_table(experiment("tanh", 0.05, input_std=1)[0], "tanh, 0.05*randn, input randn")
+
+# %% [markdown]
+# ### 2.4 Just right: Xavier
+#
+# A unit adds up Din products. Variances of independent products add: Var(sum) = Din · Var(w) · Var(x). By hand, with
+# four inputs of ±1, where all 16 cases can be written down:
+
+# %%
+cases = np.array(np.meshgrid(*[[-1, 1]] * 4)).reshape(4, -1)  # every choice of four inputs: each has variance 1
+weights_by_hand = np.array([0.5, -0.5, 0.5, 0.5])  # mean square 1/4 = 1/Din
+print("variance of the sum:", np.var(weights_by_hand @ cases), "= 4 inputs ·", np.mean(weights_by_hand**2), "· 1")
+
+# %% [markdown]
+# The sum keeps the size of the input if Var(w) = 1/Din: divide `randn` by √Din. With 4,096 inputs that is 1/64 = 0.0156,
+# between the 0.01 and the 0.05 that failed.
+
+# %% alt="Six histograms that look all the same: a bell of standard deviation 0.01 in every layer."
+xavier, hs = experiment("tanh", 1 / math.sqrt(WIDTH))
+histograms("tanh, randn/sqrt(Din): the size stays", "tanh", hs)
+
+# %% [markdown]
+# Two remarks.
+#
+# * *Backward* the same argument gives Var(w) = 1/Dout: an input reaches Dout units, and their gradients add up. Both
+#   can only hold if Din = Dout, so Glorot and Bengio took the mean of both, 2/(Din + Dout). Keras' default
+#   (`glorot_uniform`) is this one; the slide's 1/Din is called LeCun's in Keras.
+# * *Tanh is nearly a line here*, because the slide's input is so small. With an input of size 1, tanh bends it a
+#   little in every layer; see the picture in 2.6.
+#
+# ### 2.5 ReLU: half of it is gone
+#
+# The same weights with ReLU in the place of tanh:
+
+# %% alt="Six histograms, each a half bell to the right of zero. It gets narrower from layer to layer: the standard deviation falls from 0.0059 to 0.001."
+relu_xavier, hs = experiment("relu", 1 / math.sqrt(WIDTH))
+histograms("ReLU, randn/sqrt(Din): everything shrinks again (drawn without the half that is zero)", "relu", hs)
+
+# %% [markdown]
+# Xavier's argument needs an activation around zero that lets everything pass. ReLU sets the negative half to zero. What
+# is lost is half of the *mean square*, so every layer multiplies the size by 1/√2 = 0.71: 5.8 times less after
+# five more layers. **He** et al. put the half back: Var(w) = 2/Din.
+#
+# The slide prints this as `np.random.randn(Din, Dout)/np.sqrt(2/Din)`. Let us run what is printed, and what is meant:
+
+# %%
+printed, _ = experiment("relu", 1 / math.sqrt(2 / WIDTH))
+he, hs = experiment("relu", math.sqrt(2 / WIDTH))
+Table([{"layer": a.layer, "printed": a.std, "meant": b.std} for a, b in zip(printed, he)],
+      {"layer": "layer", "printed": "std with randn / sqrt(2/Din)", "meant": "std with randn * sqrt(2/Din)"},
+      formats={"printed": number, "meant": number})  # fmt: skip
+
+# %% alt="Six histograms that look all the same: a half bell to the right of zero, standard deviation 0.0083 in every layer."
+histograms("ReLU, randn*sqrt(2/Din): the size stays (drawn without the half that is zero)", "relu", hs)
+
+# %%
+layer_table(he, "ReLU, randn*sqrt(2/Din), input 0.01*randn", for_relu)
+
+# %% [markdown]
+# Half of the activations are zero, the mean is not zero any more, and forward and backward the sizes stay.
+#
+# **The bug in the slide**: it divides by √(2/Din) where it should multiply. As printed, a weight has a standard
+# deviation of √(Din/2) = 45, each layer makes everything 2,048 times larger, and layer 6 is at 10¹⁷. It is easily made:
+# the slide before divides by √Din, and one remembers "divide by a root". Multiplying by √(2/Din) is dividing
+# by √(Din/2). Exercise 3 asks you to mend it.
+#
+# ### 2.6 The whole experiment without drawing a weight
+#
+# With 4,096 inputs a sum is normally distributed, whatever the weights are. So all that was measured can be computed:
+#
+# * forward: the sums have a mean square of q = Din·Var(w)·E[h²]; the next E[h²] is the mean of φ(√q·z)² over a
+#   normal z. For ReLU this is q/2 exactly; for tanh it is an integral in one dimension;
+# * backward: E[gradient²] is multiplied by Dout·Var(w)·E[φ'(√q·z)²]. For ReLU the last factor is 1/2.
+#
+# Lines are computed, dots are measured:
+
+# %% alt="Two panels with logarithmic axes over six layers; dots lie on lines everywhere. Activations: tanh 0.01 and ReLU with Xavier fall, tanh 0.05 rises and bends at 1, Xavier with tanh and He with ReLU are level. Gradients from layer 6 back to 1: tanh 0.05 grows to 50, with tanh 0.01 and ReLU with Xavier they fall below 0.2, Xavier with an input of size 1 to a half, the other two stay at 1."
+settings = {
+    "tanh, 0.01": ("tanh", 0.01, 0.01, "sky"),
+    "tanh, 0.05": ("tanh", 0.05, 0.01, "vermillion"),
+    "tanh, Xavier": ("tanh", 1 / math.sqrt(WIDTH), 0.01, "blue"),
+    "tanh, Xavier, input of size 1": ("tanh", 1 / math.sqrt(WIDTH), 1.0, "purple"),
+    "ReLU, Xavier": ("relu", 1 / math.sqrt(WIDTH), 0.01, "orange"),
+    "ReLU, He": ("relu", math.sqrt(2 / WIDTH), 0.01, "green"),
+}
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.8))
+errors = []
+for name, (activation, std, input_std, color) in settings.items():
+    seen, _ = experiment(activation, std, input_std)
+    told = init.expected_statistics(activation, weight_std=std, width=WIDTH, depth=6, input_rms=input_std)
+    for ax, what in zip(axes, ("std", "gradient")):
+        dots, line = ([getattr(row, what) for row in rows] for rows in (seen, told))
+        ax.semilogy(range(1, 7), line, color=COLORS[color], label=name)
+        ax.semilogy(range(1, 7), dots, "o", color=COLORS[color])
+        errors += [abs(dot / level - 1) for dot, level in zip(dots, line)]
+axes[0].set(xlabel="layer", ylabel="standard deviation of h", title="forward: activations")
+axes[1].set(xlabel="layer", ylabel="size of dL/dh", title="backward: gradients (start at layer 6)")
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+plt.show()
+
+finding("closed_form_error", round(100 * max(errors), 2), band=(0, 5), unit="% at most", source="normal random numbers",
+        claim="The size changes by a fixed factor a layer, set by the variance of the weights.")  # fmt: skip
+
+# %% [markdown]
+# Read the left panel from left to right and the right one from right to left. Two settings are level in *both*
+# directions: Xavier with tanh and He with ReLU. (With an input of size 1, tanh itself squeezes a little in each layer.)
+# And six layers are few: a factor of 0.64 makes 0.07 out of 1 in six layers, and 0.0001 in twenty.
+#
+# ### 2.7 Twenty layers of convolution
+#
+# In a convolution a unit adds up F·F products for each of its D input channels: **Din = F·F·D**. Here is a
+# network of 20 layers, 19 of them 3x3 convolutions with 16 filters, without normalization. Its Din is 3·3·16 = 144.
+
+# %% alt="The network as a row of solids: the 8x8 digit, nineteen convolutions of 8x8x16, all of the same size, and a bar of 10 class scores."
+DEPTH, FILTERS = 20, 16
+
+
+def conv(name, activation=None, use_bias=True):
+    return layers.Conv2D(FILTERS, 3, padding="same", activation=activation, use_bias=use_bias, name=name)
+
+
+def plain_network():
+    x = image = keras.Input((SIDE, SIDE, 1), name="input")
+    for number in range(1, DEPTH):
+        x = conv(f"conv{number}", "relu")(x)
+    return keras.Model(image, layers.Dense(10, name="fc")(layers.Flatten()(x)), name="plain20")
+
+
+plain = plain_network()
+plotting.plot_architecture(plain, image=digits.train.images[0])
+plt.show()
+
+# %%
+costs = cost_table(plain)
+Table([row for row in costs.rows if row["layer"] in ("input", "conv1", "conv2", "conv19", "fc", "total")],
+      costs.columns, caption="conv3 to conv18 have the numbers of conv2; their field grows by 2 a layer")  # fmt: skip
+
+# %% [markdown]
+# (From conv4 on a unit in the middle sees the whole 8x8 image; what the deeper layers can still do is combine.)
+#
+# He's rule with Din = 144 promises a level line. We send random images through, and through a dense network with the
+# same fan-in, with ten draws of weights each:
+
+# %% alt="Line chart of the size of each layer's output, over 19 layers. In the dense network it stays near 1. In the convolutional network it falls, layer by layer, to less than half. The line that was computed for windows that hang over the border falls in the same way."
+def sizes(model, noise):
+    """Root mean square of each layer's output over that of the input, over ten draws by He's rule."""
+    runs = []
+    for rng in range(10):
+        init.initialize(model, "he", rng=rng)
+        runs.append([row.mean**2 + row.std**2 for row in init.model_statistics(model, noise)[:-1]])
+    return np.sqrt(np.mean(runs, axis=0))
+
+
+flat = keras.Sequential([keras.Input((144,)), *[layers.Dense(144, "relu") for _ in range(DEPTH - 1)], layers.Dense(10)])
+rng = np.random.default_rng(0)
+share = np.ones((1, SIDE, SIDE, 1))  # how much of the mean square is left at each pixel, layer by layer
+left = []
+for _ in range(DEPTH - 1):
+    share = np.pad(share, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    share = sum(share[:, i : i + SIDE, j : j + SIDE] for i in range(3) for j in range(3)) / 9
+    left.append(math.sqrt(share.mean()))
+
+fig, ax = plt.subplots(figsize=(7.5, 3.2))
+where = range(1, DEPTH)
+dense_sizes = sizes(flat, rng.standard_normal((64, 144), dtype="float32"))
+conv_sizes = sizes(plain, rng.standard_normal((64, SIDE, SIDE, 1), dtype="float32"))
+ax.plot(where, dense_sizes, "s-", color=COLORS["green"], label="dense, 144 inputs")
+ax.plot(where, conv_sizes, "o-", color=COLORS["blue"], label="3x3 convolutions, 16 channels")
+ax.plot(where, left, "--", color=COLORS["black"], label="computed: zeros beyond the border")
+ax.set(xlabel="layer", ylabel="size of the output / input", xticks=range(1, 20, 2), ylim=(0, 1.4),
+       title="He's rule, dense and convolutional")  # fmt: skip
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# The dense network keeps the size; the convolutional one loses some of it in every layer. At the border of the image
+# the window hangs over the edge, and what it reads there is zero: not all of the 144 inputs exist. On 8x8 pixels
+# that is much; on 224x224 it hardly counts. The last exercise comes back to this.
+#
+# ### 2.8 After He: an ongoing area of research
+#
+# The slide ends with a list of papers. Here is what each adds:
+#
+# | paper | idea |
+# | --- | --- |
+# | Saxe et al. 2013 | **orthogonal** matrices keep *every* direction's length, not only the mean |
+# | Sussillo, Abbott 2014 | **random walk**: keep the mean *logarithm* of the size; needs a gain slightly above He's |
+# | Krähenbühl et al. 2015 | **data-dependent**: scale each channel on real images, then give all layers the same pace |
+# | Mishkin, Matas 2015 | **LSUV**: orthogonal, then each layer in turn divided by the std it really puts out |
+# | Zhang et al. 2019 | **Fixup**: in a residual network each branch starts at zero and learns slowly enough |
+# | Frankle, Carbin 2019 | **lottery ticket**: a few of the first weights are the right ones; find them by pruning |
+#
+# The first two can be seen without images.
+
+# %% alt="Two panels. Left: the 64 singular values of a product of 20 random matrices on a logarithmic axis; with normal weights they spread over many powers of ten, with orthogonal ones all are 1. Right: size of a signal over 100 ReLU layers of 32 units, median of 100 networks: with He's gain it falls by a factor of about fifty, with the random walk gain it stays near 1."
+rng = np.random.default_rng(1)
+
+
+def product(scheme):
+    matrix = np.eye(64)
+    for _ in range(20):
+        matrix = matrix @ init.draw((64, 64), scheme, rng=rng)
+    return np.linalg.svd(matrix, compute_uv=False)
+
+
+def walk(scheme, networks=100, depth=100, width=32):
+    h = rng.standard_normal((networks, 1, width))
+    start, paths = np.linalg.norm(h, axis=2), []
+    for _ in range(depth):
+        w = np.stack([init.draw((width, width), scheme, rng=rng) for _ in range(networks)])
+        h = np.maximum(h @ w, 0)
+        paths.append((np.linalg.norm(h, axis=2) / start)[:, 0])
+    return np.array(paths)
+
+
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.4))
+axes[0].semilogy(product("xavier"), ".-", color=COLORS["vermillion"], label="normal, 1/Din")
+axes[0].semilogy(product("orthogonal"), ".-", color=COLORS["blue"], label="orthogonal")
+axes[0].set(xlabel="singular value, the largest first", ylabel="stretches by", title="A product of 20 matrices, 64x64")
+for scheme, color in (("he", "vermillion"), ("random_walk", "blue")):
+    paths = walk(scheme)
+    axes[1].semilogy(np.median(paths, axis=1), color=COLORS[color], label=f"{scheme}: median")
+    axes[1].fill_between(range(100), *np.percentile(paths, [25, 75], axis=1), color=COLORS[color], alpha=0.2, lw=0)
+axes[1].set(xlabel="layer", ylabel="size / size of the input", title="100 networks, ReLU, 32 units wide")
+for ax in axes:
+    ax.legend()
+plt.show()
+
+# %% [markdown]
+# *Left*: normal weights keep the mean, but some directions are stretched and most are squeezed to almost nothing; after
+# 20 layers only a few of 64 are left. Orthogonal matrices keep them all. (ReLU spoils a part of this.)
+# *Right*: in narrow layers chance matters. He's rule keeps the *mean* square over many networks, and a few lucky
+# large ones carry this mean; a typical network loses. The random walk's gain keeps the typical one (half of
+# the networks lie in the shaded band).
+#
+# The other three look at the network itself. LSUV in five lines, for one layer after the other:
+# ```python
+# for layer in layers:                       # orthogonal weights, biases zero
+#     std = sums(layer, images).std()        # what comes out before the activation, with the layers below scaled
+#     layer.kernel.assign(layer.kernel / std)
+# ```
+# Fixup needs a residual network: blocks whose input is added to their output, `x + f(x)` (lesson 9). Our 20 layers with
+# such shortcuts, and with the scalar biases and scales that Fixup asks for:
+
+# %%
+def residual_network():
+    bias, scale = init.ScalarBias, init.ScalarScale  # one trained number each
+    x = image = keras.Input((SIDE, SIDE, 1))
+    x = conv("conv0", "relu")(x)
+    for block in range((DEPTH - 2) // 2):
+        y = conv(f"block{block}_conv1", use_bias=False)(bias()(x))
+        y = conv(f"block{block}_conv2", use_bias=False)(bias()(layers.ReLU()(bias()(y))))
+        x = layers.ReLU()(layers.add([x, bias()(scale()(y))]))
+    return keras.Model(image, layers.Dense(10, name="fc")(layers.Flatten()(x)), name="residual20")
+
+
+residual = residual_network()
+branches = [[f"block{block}_conv1", f"block{block}_conv2"] for block in range((DEPTH - 2) // 2)]
+images = batch.images
+SCHEMES = {  # name: (network, how it is filled, colour, line)
+    "normal 0.01": (plain, lambda s: init.initialize(plain, "normal", std=0.01, rng=s), "sky", ":"),
+    "Xavier": (plain, lambda s: init.initialize(plain, "xavier", rng=s), "orange", ":"),
+    "He": (plain, lambda s: init.initialize(plain, "he", rng=s), "black", "-"),
+    "random walk": (plain, lambda s: init.initialize(plain, "random_walk", rng=s), "grey", "-"),
+    "orthogonal": (plain, lambda s: init.initialize(plain, "orthogonal", gain=2**0.5, rng=s), "green", "-"),
+    "data-dependent": (plain, lambda s: init.data_dependent(plain, images, rng=s), "purple", "-"),
+    "LSUV": (plain, lambda s: init.lsuv(plain, images, rng=s), "blue", "-"),
+    "residual, He": (residual, lambda s: init.fixup(residual, [], rng=s), "vermillion", ":"),  # no branch: He
+    "residual, Fixup": (residual, lambda s: init.fixup(residual, branches, head="fc", rng=s), "vermillion", "-"),
+}
+
+# %% [markdown]
+# All of them on the same 256 digits, before any training: how large are the outputs, and how fast would each layer
+# move? Its *pace* is the size of its weight gradient over the size of its weights.
+
+# %% alt="Two panels over the 20 layers, logarithmic axes, a line for each scheme. Outputs: normal 0.01 leaves the picture at once, Xavier falls by a thousand, residual He grows to 20, LSUV is level near 0.6, He and orthogonal fall a little. Pace: Xavier is far below all others, data-dependent is level, residual He is much above the rest."
+fig, axes = plt.subplots(1, 2, figsize=(9, 4.4))
+for name, (model, fill, color, line) in SCHEMES.items():
+    fill(0)
+    rows = init.model_statistics(model, batch.images, batch.labels)
+    std, pace = [r.std for r in rows], [r.weight_gradient / r.weight if r.weight else np.nan for r in rows]
+    if name == "residual, Fixup":
+        std, pace = [r.std or np.nan for r in rows], [np.nan] * len(rows)  # the zeros have no place here
+    for ax, values in zip(axes, (std, pace)):
+        ax.semilogy(range(1, 21), values, line, marker=".", color=COLORS[color], label=name)
+axes[0].set(xlabel="layer", ylabel="standard deviation of the output", ylim=(1e-4, 1e2), title="forward", xticks=range(1, 21, 3))
+axes[1].set(xlabel="layer", ylabel="weight gradient / weight", ylim=(1e-6, 1e2), title="backward: the pace", xticks=range(1, 21, 3))
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+plt.show()
+
+# %% [markdown]
+# * *normal 0.01* and *Xavier* fade, forward and backward. Xavier is Keras' default!
+# * *residual, He* is the opposite: each block adds as much as it receives, so the sum doubles its mean square.
+# * *LSUV* mends what He's rule does not know, such as the borders. *Data-dependent* weights let all layers run at the
+#   same pace; for that it gives up the level line of the outputs.
+# * *Fixup* has dots at every second layer only: the others start at zero, and so does the classifier. In the first
+#   step only the classifier moves; it wakes the last layers of the branches, and these wake the rest.
+#
+# ## 3 · Check the lecture
+#
+# The slides' figures beside what this notebook computed. *It depends*: right in one reading and not in another.
+
+# %%
+relu_factor = (relu_xavier[5].std / relu_xavier[0].std) ** (1 / 5)
+kernel = plain.get_layer("conv2").kernel.shape
+fan_in_rule = "F*F*D" if init.fans(kernel)[0] == kernel[0] * kernel[1] * kernel[2] else "another rule"
+wide = init.draw((2000, 50), "xavier")
+claims.table(
+    ["initialization", "initialization papers"],
+    computed={
+        "l5-148": 0.01,
+        "l5-149": f"{len(randn)} matrices of {randn[0].shape[0]}x{randn[0].shape[1]}",
+        "l5-150": round(small[5].std, 5),
+        "l5-151": "all zero" if small[0].weight_gradient == 0 else "small, not zero",
+        "l5-152": round(large[5].slope, 2),
+        "l5-153": "1/Din" if abs(wide.var() * 2000 - 1) < 0.05 else "another",
+        "l5-154": fan_in_rule,
+        "l5-155": round(relu_factor, 2),
+        "l5-156": "* sqrt(2/Din)" if abs(he[5].std / he[0].std - 1) < 0.1 else "another",
+    },
+)  # fmt: skip
+
+# %% [markdown]
+# Two more slips stand elsewhere: the CS231n summary calls the rule that ResNet uses "Xavier initialization from He et
+# al.". Xavier's and He's are two rules, a factor of 2 apart; ResNet uses He's. The long deck writes "Xavier/2",
+# and means the same: half the fan-in, so twice the variance.
+#
+# ## 4 · See it
+#
+# ### 4.1 "No learning"?
+#
+# Section 2.2 found small gradients where the slide says zero. So does such a network learn or not? We build it smaller,
+# but with the same factors: 256 units a layer, and weights of 0.64/√256 and 3.2/√256, as 0.01 and 0.05 are for 4,096.
+# Six layers as on the slide, then twenty.
+#
+# **Written down before the runs.** *Hypothesis*: with six layers the slide's "no learning" is wrong, with twenty it is
+# right for 0.01. *Metric*: training loss after the last epoch (chance: ln 10 = 2.303). *Stopping rule*: 10 epochs of SGD
+# with rate 0.03 and momentum 0.9 (full profile: 1 epoch of 46 times as many images). *Would count against it*: a
+# loss above 2 with six layers, or below 2 with twenty.
+
+# %% trained alt="Two charts of training loss by epoch. Six layers: all three starts reach a loss near zero; 0.01 begins later than the others. Twenty layers: Xavier falls, 0.05 falls slowly, 0.01 stays at chance, 2.3."
+factor_of = {"0.01*randn": 0.64, "Xavier": 1.0, "0.05*randn": 3.2}  # std times the root of the fan-in
+tanh_runs = {}
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
+for ax, depth in zip(axes, (6, 20)):
+    hidden = [layers.Dense(pick(quick=128, full=256), "tanh") for _ in range(depth - 1)]
+    tanh_net = keras.Sequential([keras.Input((SIDE, SIDE, 1)), layers.Flatten(), *hidden, layers.Dense(10)])
+    compiled(tanh_net, keras.optimizers.SGD(0.03, momentum=0.9))
+    for name, factor in factor_of.items():
+        rng = np.random.default_rng(seed())
+        for layer in init.weight_layers(tanh_net):
+            layer.kernel.assign(factor * init.draw(layer.kernel.shape, "xavier", rng=rng))
+            layer.bias.assign(np.zeros(layer.bias.shape))
+        init.rewind(tanh_net, current(tanh_net))  # forget the momentum of the last run
+        label = f"{depth} layers, {name}"
+        tanh_runs[depth, name] = training.fit(tanh_net, train, epochs=pick(quick=10, full=1), label=label, seed=seed())
+    plotting.plot_history({name: tanh_runs[depth, name] for name in factor_of}, ax=ax)
+    ax.set_title(f"tanh, {depth} layers")
+plt.show()
+
+# %% trained
+note = {"unit": "nats", "source": digits.source}
+six = {name: tanh_runs[6, name].final["loss"] for name in factor_of}
+finding("six_layers_small", six["0.01*randn"], band=(0.0, 0.15), verdict="contradicts", **note,
+        claim="0.01*randn, six layers: gradients all zero, no learning.")  # fmt: skip
+finding("six_layers_large", six["0.05*randn"], band=pick(quick=(0.0, 0.05), full=(0.0, 0.3)), verdict="contradicts", **note,
+        claim="0.05*randn, six layers: local gradients all zero, no learning.")  # fmt: skip
+finding("twenty_layers_small", tanh_runs[20, "0.01*randn"].final["loss"], band=(2.29, 2.32), **note,
+        claim="Small random numbers: okay for small networks, problems with deeper ones.")  # fmt: skip
+
+# %% [markdown]
+# Six layers learn from all three starts: small gradients grow as soon as the weights do. Both times the slide draws the
+# right picture and puts too strong a word under it. Its first sentence is the one to keep: small random numbers
+# are fine for small networks, and a problem for deep ones. With twenty layers 0.01 does not move at all, and 0.05,
+# saturated everywhere, learns badly.
+#
+# ### 4.2 Twenty layers that plain weights cannot train
+#
+# Now the convolutional network of 2.7, from every start of 2.8, with the same rate, steps and order of images.
+#
+# **Written down before the runs.** *Hypothesis*: from normal 0.01 and from Xavier the loss stays at chance (2.303); from
+# orthogonal, data-dependent, LSUV and Fixup starts it comes below 1, and so from He and the random walk; the residual
+# network with He's weights is worse than with Fixup. *Metric*: training loss after the last epoch; NaN counts as
+# chance. *Stopping rule*: 8 epochs of SGD with rate 0.003 and momentum 0.9 (full profile: 1). *Would count against it*:
+# one of the four at a loss above 1, or a plain start below 2.
+
+# %% trained alt="Training loss by epoch for nine starts. Normal 0.01, Xavier and residual He stay on the line of chance, 2.3. He, random walk, orthogonal, data-dependent, LSUV and residual Fixup all fall below 0.6 within eight epochs; Fixup begins first."
+for model in (plain, residual):
+    compiled(model, keras.optimizers.SGD(0.003, momentum=0.9))
+
+deep_runs = {}
+for name, (model, fill, _, _) in SCHEMES.items():
+    fill(seed())
+    init.rewind(model, current(model))
+    deep_runs[name] = training.fit(model, train, epochs=pick(quick=8, full=1), label=name, seed=seed())
+
+CHANCE = math.log(10)
+final = {name: float(np.nan_to_num(run.final["loss"], nan=CHANCE)) for name, run in deep_runs.items()}
+
+fig, ax = plt.subplots(figsize=(7.5, 3.8))
+for name, (_, _, color, line) in SCHEMES.items():
+    loss = deep_runs[name]["loss"]
+    ax.plot(range(1, len(loss) + 1), loss, line, marker="o", color=COLORS[color], label=f"{name}: {final[name]:.2f}")
+ax.axhline(CHANCE, color=COLORS["grey"], lw=1)
+ax.set(xlabel="epoch", ylabel="training loss", ylim=(0, 3), title="20 layers, nine starts (behind each name: the last loss)")
+ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+plt.show()
+
+# %% trained alt="Dots for five seeds and two thread counts, and this run: the loss of the worst of the four mended starts, all inside the shaded band."
+mended = max(final[name] for name in ("orthogonal", "data-dependent", "LSUV", "residual, Fixup"))
+unmended = min(final["normal 0.01"], final["Xavier"])
+BAND = pick(quick=(0.1, 0.6), full=(0.0, 0.6))
+finding("plain_best", unmended, band=(2.29, 2.31), **note,
+        claim="Xavier with ReLU: activations collapse, no learning.")  # fmt: skip
+finding("mended_worst", mended, band=BAND, **note,
+        claim="Orthogonal, data-dependent, LSUV and Fixup each train what plain weights cannot.")  # fmt: skip
+finding("he_minus_chance", final["He"] - CHANCE, band=(-2.3, -1.9), **note,
+        claim="He: just right for ReLU.")  # fmt: skip
+finding("fixup_minus_he_in_residual", final["residual, Fixup"] - final["residual, He"], band=(-2.3, -2.0), **note,
+        claim="Residual learning without normalization needs Fixup (Zhang et al. 2019).")  # fmt: skip
+
+profile = pick(quick="quick", full="full")
+earlier = [row for row in measured("06_initialization", "mended_worst") if row["profile"] == profile]
+plotting.plot_finding(earlier, mended, BAND, unit="nats", verdict="confirms",
+                      title="loss of the worst of the four mended starts")  # fmt: skip
+plt.show()
+
+# %% [markdown]
+# **What we found.** The hypothesis holds, and the effect is not a small one: from the plain starts the network has not
+# begun to learn when the others are nearly done. Which of the good starts is best, this experiment does not decide: it
+# depends on the rate, and it was chosen once for all. Adam hides much of it, because it divides each gradient by
+# its own size; so does BatchNormalization, which does in every step what LSUV does once (lesson 9).
+#
+# ### 4.3 The lottery ticket
+#
+# Frankle and Carbin: a large random network contains a small one that, trained alone *from its own first values*,
+# does as well. To find it: train, remove the smallest 30 % of the weights in each layer, put what is left back
+# to its first values, train again, and so on. To test it: the same mask, but other random first values.
+#
+# **Written down before the runs.** *Hypothesis*: at 8 % of the weights, the ticket learns faster than the same mask with new
+# values. *Metric*: test loss after 57 steps. *Stopping rule*: 7 rounds of 12 epochs, Adam with rate 0.002 (full profile:
+# tested after 100 steps, then one epoch more). *Would count against it*: new values at least as good as the ticket's.
+
+# %% trained
+few = datasets.Split(*(part[: pick(quick=1200, full=6400)] for part in train))
+EARLY, LATE = pick(quick=(3, 9), full=(1, 1))  # epochs on `few`, then on all
+ticket_net = keras.Sequential([
+    keras.Input((SIDE, SIDE, 1)), layers.Flatten(),
+    init.MaskedDense(128, "relu"), init.MaskedDense(64, "relu"), init.MaskedDense(10),
+], name="ticket")  # fmt: skip
+compiled(ticket_net, keras.optimizers.Adam(0.002))
+held_out = datasets.Split(*(np.concatenate(pair) for pair in zip(test, centred(digits.validation))))
+
+
+def race(first_values, label):
+    """Test loss after a short and after a long training from these values, with the present masks."""
+    init.rewind(ticket_net, first_values)
+    losses = []
+    for part, epochs in ((few, EARLY), (train, LATE)):
+        training.fit(ticket_net, part, epochs=epochs, label=label, seed=seed())
+        losses.append(training.evaluate(ticket_net, held_out, batch_size=597)["loss"])
+    return losses
+
+
+first, other = [], []
+for values, start in ((other, 1000 + seed()), (first, seed())):
+    init.initialize(ticket_net, "xavier", form="average", rng=start)
+    values += current(ticket_net)
+
+tickets, imposters, left = [race(first, "all weights")], [], [1.0]
+for round_ in range(1, 8):
+    left.append(init.prune(ticket_net, 0.3, last=0.15))  # of the weights that were just trained
+    if round_ in (3, 5, 7):
+        imposters.append((left[-1], *race(other, f"{left[-1]:.0%} left, new values")))
+    tickets.append(race(first, f"{left[-1]:.0%} left, the ticket"))
+
+
+# %% trained alt="Two charts of test loss against the share of weights that is left, from 100 % down to 8 %. After the short training the ticket stays low while the same mask with new values climbs towards chance. At the end both are low, the ticket lower."
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.4))
+for ax, column, title in zip(axes, (0, 1), (f"after {EARLY * len(few.images) // 64 + 1} steps", "at the end")):
+    ax.semilogx(left, [losses[column] for losses in tickets], "o-", color=COLORS["blue"], label="the ticket")
+    ax.semilogx([p[0] for p in imposters], [p[column + 1] for p in imposters], "^--", color=COLORS["vermillion"],
+                label="same mask, new first values")  # fmt: skip
+    ax.set(xlabel="weights left", ylabel="test loss", title=title, ylim=(0, None))
+    ax.set_xticks([1, 0.5, 0.2, 0.1], ["100 %", "50 %", "20 %", "10 %"])
+    ax.minorticks_off()
+    ax.invert_xaxis()
+axes[0].legend()
+plt.show()
+
+finding("ticket_minus_new_values", tickets[-1][0] - imposters[-1][1], band=pick(quick=(-1.8, -1.1), full=(-1.8, -0.3)), **note,
+        claim="A few of the first weights are the right ones (Frankle and Carbin 2019).")  # fmt: skip
+
+# %% [markdown]
+# **What we found.** Down to about a quarter of the weights the ticket learns as fast as the full network, or faster. At 8 %
+# it is behind, but the same mask with new values has hardly begun. So it is not the wiring alone that counts: the
+# first values belong to it. At the end the new values come closer, on data as easy as this; the advantage is
+# mostly one of speed. And mind the price: to find the ticket, the large network was trained first, round after round.
+#
+# ## 5 · Exercises
+#
+# Write each answer in place of the line that raises, run the cell, then run the check below it. All exercises
+# use NumPy; `rng` is a generator, so `rng.standard_normal(shape)` draws normal numbers.
+#
+# ### Exercise 1 · Xavier (1 point)
+#
+# Return a matrix `(d_in, d_out)` of normal numbers with mean 0 and the variance of the slide, 1/d_in.
+
+# %% exercise="xavier_weights" points=1
+def xavier_weights(d_in, d_out, rng):
+    """First weights of a dense layer for tanh."""
+    ### BEGIN SOLUTION
+    return rng.standard_normal((d_in, d_out)) / np.sqrt(d_in)
+    ### END SOLUTION
+
+# %% check="xavier_weights"
+def spread_of(function, *shape):
+    """Standard deviation over 20 draws of a function's weights."""
+    return np.std([function(*shape, np.random.default_rng(k)) for k in range(20)])
+
+
+with check("xavier_weights") as c:
+    w_ = xavier_weights(400, 100, np.random.default_rng(0))
+    c.equal(np.shape(w_), (400, 100), hint="One row for each input, one column for each unit.")
+    c.that(np.ptp(w_) > 0, hint="All weights are equal: draw them with rng.standard_normal.")
+    c.close(spread_of(xavier_weights, 400, 100), 1 / 20, rtol=0.02,
+            hint="The standard deviation is the root of the variance 1/d_in: here 1/20.",
+            mistakes=[
+                (1 / 400, "1/d_in is the variance: its root is the standard deviation."),
+                (1 / 10, "Divide by the root of d_in, the inputs that a unit adds up, not of d_out."),
+                (20, "You multiplied by the root of d_in: divide."),
+                (1.0, "These are plain normal numbers: scale them."),
+                ((2 / 500) ** 0.5, "That is Glorot's mean of both sides; here the slide's form is asked."),
+                ((2 / 400) ** 0.5, "That is He's rule, for ReLU."),
+            ])  # fmt: skip
+    c.that(abs(np.mean(w_)) < 0.001, hint="The mean should be 0: rng.standard_normal, not rng.uniform.")
+    again_ = xavier_weights(400, 100, np.random.default_rng(0))
+    c.that(np.array_equal(w_, again_), hint="Draw from the rng that you receive, so that a seed repeats it.")
+### BEGIN HIDDEN TESTS
+for d_in_, d_out_ in [(100, 900), (64, 2000), (2500, 30)]:
+    assert xavier_weights(d_in_, d_out_, np.random.default_rng(1)).shape == (d_in_, d_out_)
+    assert abs(spread_of(xavier_weights, d_in_, d_out_) * d_in_**0.5 - 1) < 0.02, (d_in_, d_out_)
+tails_ = np.abs(xavier_weights(100, 2000, np.random.default_rng(2))).max()
+assert tails_ > 0.35, "not normal"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Exercise 2 · He, for convolutions too (2 points)
+#
+# `shape` is that of a kernel: `(d_in, d_out)`, or `(height, width, channels, filters)`. Return normal numbers of this
+# shape with He's variance, 2/Din.
+
+# %% exercise="he_weights" points=2
+def he_weights(shape, rng):
+    """First weights of a dense or convolutional layer for ReLU."""
+    ### BEGIN SOLUTION
+    return rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:-1]))
+    ### END SOLUTION
+
+# %% check="he_weights"
+def he_spread(*shape):
+    return np.std([he_weights(shape, np.random.default_rng(k)) for k in range(20)])
+
+
+with check("he_weights") as c:
+    c.equal(np.shape(he_weights((3, 3, 16, 32), np.random.default_rng(0))), (3, 3, 16, 32),
+            hint="The weights have the shape of the kernel.")  # fmt: skip
+    c.close(he_spread(200, 300), 0.1, rtol=0.02, hint="The standard deviation is the root of 2/d_in: here 0.1.",
+            mistakes=[
+                (200**-0.5, "You forgot the 2: ReLU throws half away, He puts it back."),
+                (10.0, "You divide by the root of 2/Din, as the slide prints it: multiply."),
+                ((2 / 300) ** 0.5, "Din is the number of inputs, the first number of the shape."),
+                (2 / 200, "2/Din is the variance: take its root."),
+            ])  # fmt: skip
+    c.close(he_spread(5, 5, 8, 100), 0.1, rtol=0.02,
+            hint="A unit of this convolution adds up 5·5·8 = 200 products.",
+            mistakes=[
+                ((2 / 8) ** 0.5, "Each unit adds up 5·5 products for every one of the 8 channels."),
+                ((2 / 25) ** 0.5, "The window goes through the full depth: 5·5·8 inputs."),
+                ((2 / 5) ** 0.5, "For a convolution Din is height·width·channels."),
+                ((2 / 2500) ** 0.5, "Count inputs, not outputs: the filters do not belong to Din."),
+                ((2 / 20000) ** 0.5, "Count the inputs of one unit: the filters do not belong to Din."),
+            ])  # fmt: skip
+### BEGIN HIDDEN TESTS
+for shape_ in [(1, 7, 30, 40), (64, 500), (3, 1, 50, 60), (1, 1, 400, 20)]:
+    want_ = (2 / math.prod(shape_[:-1])) ** 0.5
+    assert abs(he_spread(*shape_) / want_ - 1) < 0.03, shape_
+    assert abs(np.mean(he_weights(shape_, np.random.default_rng(3)))) < want_ / 10
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Exercise 3 · Find the bug in the slide (2 points)
+#
+# ```python
+# x = 0.01*np.random.randn(16, dims[0])
+# for Din, Dout in zip(dims[:-1], dims[1:]):
+#     W = np.random.randn(Din, Dout)/np.sqrt(2/Din)
+#     x = np.maximum(0, x.dot(W))
+#     hs.append(x)
+# ```
+# Write the loop as a function, without the bug: it receives the input, the list of sizes and a generator, and returns
+# the list `hs`. And write a second function: by what factor does **one layer of the printed code** multiply the size
+# (root mean square) of a wide ReLU stack, all layers having `d_in` units?
+
+# %% exercise="slide_bug" points=2
+def relu_stack(x, dims, rng):
+    """The activations of each layer; len(dims) - 1 arrays."""
+    ### BEGIN SOLUTION
+    hs = []
+    for d_in, d_out in zip(dims[:-1], dims[1:]):
+        x = np.maximum(0, x @ (rng.standard_normal((d_in, d_out)) * np.sqrt(2 / d_in)))
+        hs.append(x)
+    return hs
+    ### END SOLUTION
+
+
+def printed_growth(d_in):
+    """Size of h after a layer of the printed code, over its size before."""
+    ### BEGIN SOLUTION
+    return d_in / 2
+    ### END SOLUTION
+
+# %% check="slide_bug"
+def size_of(h):
+    return np.sqrt(np.mean(np.square(h)))
+
+
+def stack_sizes(dims, seed):
+    x_ = np.random.default_rng(seed).standard_normal((64, dims[0]))
+    return np.array([size_of(h) / size_of(x_) for h in relu_stack(x_, dims, np.random.default_rng(seed + 1))])
+
+
+with check("slide_bug") as c:
+    dims_ = [500] * 6
+    hs_ = relu_stack(np.ones((4, 500)), dims_, np.random.default_rng(0))
+    c.equal(len(hs_), 5, hint="One array for each layer: five matrices join six sizes.")
+    c.equal(np.shape(hs_[-1]), (4, 500), hint="Each array is (examples, units).")
+    c.that(np.min(hs_[-1]) >= 0, hint="ReLU is missing: np.maximum(0, ...).")
+    ratio_ = stack_sizes(dims_, 0)
+    c.that(ratio_[-1] < 1e6, hint="Still exploding: divide by sqrt(Din/2), or multiply by sqrt(2/Din).")
+    c.that(ratio_[-1] > 0.4, hint="It shrinks from layer to layer: is the 2 still there?")
+    c.that(np.all(np.abs(ratio_ - 1) < 0.3), hint="The size should stay about the same in all layers.")
+    c.close(printed_growth(4096), 2048.0, hint="Weights of std 1/sqrt(2/Din); a sum of Din products; then half of the mean square is lost.",
+            mistakes=[
+                (4096**0.5 / 2**0.5, "That is the std of a weight. A unit adds up Din products with it."),
+                (4096 / 2**0.5, "You forgot ReLU: it divides the size by sqrt(2)."),
+                (4096**2 / 4, "That is the factor of the mean square: take the root."),
+                (2**-0.5, "That is the factor for Xavier's weights."),
+                (1.0, "That is the factor of the mended code; the printed one is asked."),
+            ])  # fmt: skip
+### BEGIN HIDDEN TESTS
+for dims_ in ([300, 800, 200, 600], [1000, 400]):
+    ratio_ = np.mean([stack_sizes(dims_, 7 * k) for k in range(6)], axis=0)
+    assert len(ratio_) == len(dims_) - 1 and np.all(np.abs(ratio_ - 1) < 0.12), (dims_, ratio_)
+assert np.isclose(printed_growth(100), 50) and np.isclose(printed_growth(6), 3)
+draws_ = [relu_stack(np.ones((2, 50)), [50, 50], np.random.default_rng(k))[0] for k in (1, 1, 2)]
+assert np.array_equal(draws_[0], draws_[1]) and not np.array_equal(draws_[0], draws_[2])
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Exercise 4 · Predict the collapse depth (2 points)
+#
+# A stack of wide layers, each with `width` units and weights of standard deviation `weight_std`. The input is small
+# (so tanh is a line) and has some size; after how many layers is the size (root mean square) for the first time
+# **below** `threshold` times the input's? `activation` is `"tanh"` or `"relu"`. Return a whole number from 1 on, or
+# `math.inf` if it never happens.
+
+# %% exercise="collapse_depth" points=2
+def collapse_depth(width, weight_std, threshold, activation):
+    """Number of the first layer whose size is below threshold times that of the input."""
+    ### BEGIN SOLUTION
+    factor = weight_std * math.sqrt(width / (2 if activation == "relu" else 1))
+    if factor >= 1:
+        return math.inf
+    return math.floor(math.log(threshold) / math.log(factor)) + 1
+    ### END SOLUTION
+
+# %% check="collapse_depth"
+with check("collapse_depth") as c:
+    c.equal(collapse_depth(4096, 0.01, 0.03, "tanh"), 8,
+            hint="One layer multiplies the size by weight_std · sqrt(width). How often, until it is below the threshold?",
+            mistakes=[
+                (4, "You used the factor of the variance: for the size take its root."),
+                (7, "One too few: after 7 layers it is 0.044 of the input."),
+                (9, "One too many: after 8 layers it is 0.028 of the input."),
+                (5, "ReLU's half does not belong to tanh."),
+            ])  # fmt: skip
+    c.equal(collapse_depth(4096, 1 / 64, 0.1, "relu"), 7, hint="Xavier's weights; ReLU halves the mean square.",
+            mistakes=[
+                (math.inf, "For relu half of the mean square is lost in each layer."),
+                (4, "ReLU divides the size by sqrt(2), not by 2."),
+                (6, "One too few: after 6 layers it is 0.125 of the input."),
+            ])  # fmt: skip
+    c.equal(collapse_depth(4096, 1 / 64, 0.1, "tanh"), math.inf, hint="The factor is 1: the size never falls.")
+    c.equal(collapse_depth(4096, 0.05, 1e-6, "relu"), math.inf, hint="The size grows: it never falls.")
+    c.that(isinstance(collapse_depth(256, 0.01, 0.01, "relu"), int), hint="Return a whole number (int).")
+### BEGIN HIDDEN TESTS
+for width_, std_, threshold_ in [(100, 0.05, 0.3), (900, 0.03, 1e-3), (2000, 0.02, 1e-6), (64, 0.1, 0.9)]:
+    for activation_, lost_ in (("tanh", 1), ("relu", 2)):
+        size_, layers_ = 1.0, 0
+        while size_ >= threshold_ and layers_ < 10_000:
+            size_, layers_ = size_ * std_ * (width_ / lost_) ** 0.5, layers_ + 1
+        want_ = layers_ if layers_ < 10_000 else math.inf
+        assert collapse_depth(width_, std_, threshold_, activation_) == want_, (width_, std_, threshold_, activation_)
+assert collapse_depth(50, 0.3, 0.5, "tanh") == math.inf
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Exercise 5 · LSUV (3 points)
+#
+# For a stack `h = phi(h @ W)` without biases: `weights` is a list of matrices, `x` a batch `(N, D)`, `phi` the activation (a function).
+# Return a **new** list: each matrix divided by one number, so that the sums of its layer, `h @ W` *before* phi, have
+# standard deviation 1 on this batch (over all examples and units). Each layer sees what the scaled layers below it put out.
+
+# %% exercise="lsuv_weights" points=3
+def lsuv_weights(weights, x, phi):
+    """The matrices, scaled layer by layer to sums of unit variance."""
+    ### BEGIN SOLUTION
+    scaled, h = [], x
+    for w in weights:
+        scaled.append(w / np.std(h @ w))
+        h = phi(h @ scaled[-1])
+    return scaled
+    ### END SOLUTION
+
+# %% check="lsuv_weights"
+def sums_std(weights, x, phi):
+    stds = []
+    for w in weights:
+        stds.append(np.std(x @ w))
+        x = phi(x @ w)
+    return np.array(stds)
+
+
+def relu_(a):
+    return np.maximum(a, 0)
+
+
+draw = np.random.default_rng(0)
+with check("lsuv_weights") as c:
+    x_ = draw.standard_normal((32, 40)) + 0.3
+    weights_ = [draw.standard_normal(shape) * size for shape, size in (((40, 60), 3), ((60, 50), 0.01), ((50, 10), 0.2))]
+    kept_ = [w.copy() for w in weights_]
+    got_ = lsuv_weights(weights_, x_, relu_)
+    c.equal(len(got_), 3, hint="One matrix for each matrix that came in.")
+    c.that(all(np.array_equal(a, b) for a, b in zip(weights_, kept_)), hint="You changed the list that came in: w = w / ..., not w /= ...")
+    c.close(sums_std(got_[:1], x_, relu_), np.ones(1), hint="Divide the first matrix by the std of x @ W.",
+            mistakes=[
+                (1 / sums_std(weights_[:1], x_, relu_), "You divided by the variance: take the standard deviation."),
+                (sums_std(weights_[:1], x_, relu_) ** 2, "You multiplied: divide by the standard deviation."),
+                (sums_std(weights_[:1], x_, relu_), "The first matrix is still as it was."),
+                (sums_std(weights_[:1], x_, relu_) / np.std(relu_(x_ @ weights_[0])), "Measure the sums before phi, not after it."),
+            ])  # fmt: skip
+    c.close(sums_std(got_, x_, relu_), np.ones(3),
+            hint="Only the first layer is right: the next must see phi(h @ W) with the *scaled* W below it.")
+    c.close(got_[1] / got_[1][0, 0], weights_[1] / weights_[1][0, 0], hint="One factor for the whole matrix, not one a unit.")
+### BEGIN HIDDEN TESTS
+for phi_ in (np.tanh, relu_, lambda a: a):
+    sizes_ = draw.integers(5, 60, size=7)
+    weights_ = [draw.standard_normal((a, b)) * draw.uniform(0.01, 9) for a, b in zip(sizes_[:-1], sizes_[1:])]
+    x_ = draw.standard_normal((20, sizes_[0])) * 5
+    got_ = lsuv_weights(weights_, x_, phi_)
+    assert np.allclose(sums_std(got_, x_, phi_), 1)
+    assert all(np.allclose(a / a[0, 0], b / b[0, 0]) for a, b in zip(got_, weights_))
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Exercise 6 · Explain what you saw (2 points, read by a teacher)
+#
+# In 2.7 He's rule keeps the size in the dense network and loses it in the convolutional one, although both have
+# a fan-in of 144. Why? Which schemes of 2.8 are not fooled, and how do they notice? Would you expect the same loss in a
+# VGG on 224x224 pixels, in its first layers and in its last ones?
+
+# %% [markdown] exercise="explain_border" points=2
+# He's rule counts 144 products for each unit. A unit at the border of the image has fewer: where its window hangs over the
+# edge it reads zeros. On 8x8 pixels 28 of the 64 places are at the border; on average a window finds
+# (22/24)² = 84 % of its inputs, so the mean square falls to 84 % in the first layer. Later layers lose a little less,
+# because what stands at the border is small already. The dense network has no border.
+#
+# LSUV and the data-dependent scheme do not count at all. They send images through, measure what really comes out, and
+# divide by it, so any reason for a loss is mended, whether one has thought of it or not.
+#
+# In a VGG the first layers work on 224x224 pixels, where the border is less than 2 % of the places: nothing to see. The
+# last ones work on 14x14 pixels, 27 % at the border, and do lose some, but after few layers of that size.
+
+# %% [markdown]
+# ## 6 · Wrap-up
+#
+# First your guesses:
+
+# %%
+prediction("All weights start with the same constant", my_guess_constant, "b",
+           explain="b: equal weights get equal gradients and stay equal: a layer works as one unit.")
+prediction("tanh, 0.01*randn: the last layer", my_guess_small, "zero", explain="A factor of 0.64 a layer.")
+prediction("tanh, 0.05*randn: the last layer", my_guess_large, "saturated",
+           explain="A factor of 3.2, until tanh stops it: 30 % of the units are beyond 0.99.")
+prediction("tanh, randn/sqrt(Din): the last layer", my_guess_xavier, "fine", explain="The variances add up to 1.")
+prediction("ReLU, randn/sqrt(Din): the last layer", my_guess_relu, "zero", explain="ReLU costs a factor of 0.71 a layer.")
+prediction("ReLU, randn/sqrt(2/Din) as printed: the last layer", my_guess_printed, "explode",
+           explain="Meant is randn*sqrt(2/Din). As printed a layer multiplies by 2,048.")
+prediction("The gradients with 0.01 and with 0.05", my_guess_gradients, "small but not zero",
+           explain="0.01: times 0.64 a layer. 0.05: partly saturated, mean slope 0.3. Six layers learn all the same.")
+prediction("8 % of the weights, back at their first values", my_guess_ticket, "only with its own first values",
+           explain="That is the lottery ticket: new values in the same mask are far behind early in training.")  # fmt: skip
+
+# %% [markdown]
+# What the lecture said and what we measured:
+
+# %% trained
+findings_table()
+
+# %% [markdown]
+# **In short.** First weights must be random, or the units of a layer stay equal. A layer multiplies the mean square of its
+# input by Din·Var(w), and of the gradient by Dout·Var(w); ReLU halves both. So Var(w) = 1/Din for tanh (Xavier) and 2/Din for
+# ReLU (He), where a convolution has Din = F·F·D. Over depth these factors are raised to a power: what hardly matters in six layers
+# decides in twenty. Where the rule's assumptions fail, one can measure instead (Krähenbühl, LSUV), keep directions
+# (Saxe), or start residual branches at zero (Fixup).
+#
+# | network | first weights |
+# | --- | --- |
+# | tanh | Xavier: `glorot_normal`, `lecun_normal` |
+# | ReLU | He: `he_normal` (Keras' default is Glorot: say it!) |
+# | deep, without normalization | LSUV or `Orthogonal(gain=2**0.5)` |
+# | residual, without normalization | Fixup |
+# | with BatchNormalization | He; the normalization forgives much |
+#
+# **Read more**
+# * X. Glorot, Y. Bengio, *Understanding the difficulty of training deep feedforward neural networks*, AISTATS 2010.
+# * A. Saxe, J. McClelland, S. Ganguli, *Exact solutions to the nonlinear dynamics of learning in deep linear neural networks*, 2013, arXiv:1312.6120.
+# * D. Sussillo, L. Abbott, *Random walk initialization for training very deep feedforward networks*, 2014, arXiv:1412.6558.
+# * K. He, X. Zhang, S. Ren, J. Sun, *Delving deep into rectifiers*, ICCV 2015, arXiv:1502.01852.
+# * P. Krähenbühl, C. Doersch, J. Donahue, T. Darrell, *Data-dependent initializations of convolutional neural networks*, 2015, arXiv:1511.06856.
+# * D. Mishkin, J. Matas, *All you need is a good init*, 2015, arXiv:1511.06422.
+# * H. Zhang, Y. Dauphin, T. Ma, *Fixup initialization: residual learning without normalization*, 2019, arXiv:1901.09321.
+# * J. Frankle, M. Carbin, *The lottery ticket hypothesis: finding sparse, trainable neural networks*, ICLR 2019, arXiv:1803.03635.
+#
+# **Next.** Deep networks can now begin to learn. The next lessons look at what to build with them: layers inside of
+# layers, and shortcuts that make even a hundred layers easy.
