@@ -90,12 +90,10 @@ def plan() -> list[tuple[str, object]]:
 
 def count(name: str, entry) -> Network:
     """Builds one network without weights and counts it."""
-    import keras
-
     from course_lib import accounting
     from course_lib.architectures import build
 
-    with keras.StatelessScope(initialize_variables=False):
+    with accounting.unallocated():
         model = build(entry.builder, **entry.arguments)
     seen = accounting.overview(model)
     totals, field = seen.totals, seen.receptive_field

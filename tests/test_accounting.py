@@ -29,7 +29,7 @@ ORACLES = {
 
 def unallocated(name, **arguments):
     """A model of keras.applications without memory for its weights."""
-    with keras.StatelessScope(initialize_variables=False):
+    with accounting.unallocated():
         return getattr(keras.applications, name)(weights=None, **arguments)
 
 
@@ -472,6 +472,26 @@ def test_cost_table():
 
 def test_weights_need_no_memory():
     allocated = small()
-    with keras.StatelessScope(initialize_variables=False):
+    with accounting.unallocated():
         light = small()
     assert layer_costs(light) == layer_costs(allocated)
+
+
+def test_weights_get_no_memory_later_either():
+    """Keras alone gives them their values as soon as something is built outside."""
+    drawn = []
+
+    def values(shape, dtype=None):
+        drawn.append(tuple(shape))
+        return keras.ops.zeros(shape, dtype)
+
+    with accounting.unallocated():
+        model = keras.Sequential([keras.Input((3,)), layers.Dense(4, kernel_initializer=values)])
+    keras.Sequential([keras.Input((3,)), layers.Dense(5, kernel_initializer=values)])
+    assert drawn == [(3, 5)]
+    assert model.count_params() == 16
+    with pytest.raises(KeyError), accounting.unallocated():
+        layers.Dense(2, kernel_initializer=values).build((None, 3))
+        raise KeyError("stopped half-way")
+    keras.Input((3,)) + 1
+    assert drawn == [(3, 5)]

@@ -1,13 +1,11 @@
 import functools
-import inspect
 
 import keras
 import numpy as np
 import pytest
-from keras import layers
 
 from course_lib import blocks
-from course_lib.blocks import add_branch, builder, conv, conv_norm_act, norm_act, shortcut_path, stage, stages
+from course_lib.blocks import add_branch, conv, conv_norm_act, norm_act, shortcut_path, stage, stages
 from course_lib.layers import DropPath, GroupedConv2D
 
 
@@ -88,45 +86,3 @@ def test_only_the_first_block_of_a_stage_strides():
     seen.clear()
     stage(None, block, 2, 8, first=lambda x, filters, **own: "first", name="s")
     assert [name for name, *_ in seen] == ["s_block2"]
-
-
-@builder((8, 8, 1), classes=2)
-def Small(args, image, *, width: int = 4, depth: int = 1):
-    blocks.whole_number("width", width)
-    return args.head(layers.Conv2D(width, 3, name="conv")(image))
-
-
-def test_a_variant_keeps_arguments_with_new_defaults():
-    wide = blocks.variant(Small, "Wide", "With 16 filters.", depth=2, classes=5, defaults={"width": 16})
-    parameters = inspect.signature(wide).parameters
-    assert "depth" not in parameters
-    assert (parameters["width"].default, parameters["classes"].default) == (16, 5)
-    assert wide().get_layer("conv").filters == 16
-    assert wide(width=3).get_layer("conv").filters == 3
-    assert wide().output_shape == (None, 5)
-    with pytest.raises(ValueError, match="Unknown argument of Small: 'widht'. Did you mean 'width'"):
-        blocks.variant(Small, "Wide", "", defaults={"widht": 16})
-    with pytest.raises(ValueError, match="Unknown argument of Wide: 'depth'"):
-        wide(depth=3)
-
-
-@pytest.mark.parametrize(
-    ("check", "arguments", "fine"),
-    [
-        (blocks.whole_number, (1, 7), True),
-        (blocks.whole_number, (0, -1, True, 1.0, "1", None, [1]), False),
-        (blocks.whole_numbers, ((1,), [1, 2], (3, 3, 3)), True),
-        (blocks.whole_numbers, ((), 3, (1, 0), (1, 2.0), (True,), "12", None, {1: 2}), False),
-        (blocks.number, (0.1, 1, 25), True),
-        (blocks.number, (0, -0.1, float("nan"), float("inf"), "1", None, True, (1,)), False),
-        (blocks.rate, (0, 0.0, 0.5, 0.999), True),
-        (blocks.rate, (1, -0.1, 20, float("nan"), float("inf"), "0.5", None, True), False),
-    ],
-)
-def test_numbers(check, arguments, fine):
-    for received in arguments:
-        if fine:
-            check("argument", received)
-        else:
-            with pytest.raises(ValueError, match="^argument must be .*Received: "):
-                check("argument", received)

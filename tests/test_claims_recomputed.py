@@ -20,6 +20,7 @@ from course_lib.accounting import (
     receptive_field,
     totals,
     training_memory,
+    unallocated,
     weight_layers,
 )
 from course_lib.architectures import ARCHITECTURES
@@ -39,7 +40,7 @@ def topic(function):
 
 @cache
 def net(name, **arguments):
-    with keras.StatelessScope(initialize_variables=False):
+    with unallocated():
         return ARCHITECTURES.get(name, CifarDenseNet)(**arguments)
 
 

@@ -13,7 +13,7 @@ The conventions, the same in the whole course:
 
 Shapes are those of one image, `(H, W, C)`, without the batch axis. Models inside a model are entered; their
 layers are called `outer/inner`. The weights' values are not needed, so a large model can be counted without
-memory for them: `with keras.StatelessScope(initialize_variables=False): model = ...`.
+memory for them: `with accounting.unallocated(): model = ...`.
 
 A layer of your own tells what it costs by a method `macs(input_shape, output_shape) -> int` (a list of shapes
 if it has several inputs), and what it sees by Keras' attributes `kernel_size` or `pool_size`, `strides` and
@@ -24,6 +24,7 @@ from .costs import LayerCost, Totals, layer_costs, totals
 from .depth import Overview, overview, silhouette, weight_layers
 from .fields import ReceptiveField, receptive_field
 from .memory import TrainingMemory, cost_table, largest_batch, training_memory
+from .unallocated import unallocated
 
 __all__ = [
     "LayerCost",
@@ -39,5 +40,6 @@ __all__ = [
     "silhouette",
     "totals",
     "training_memory",
+    "unallocated",
     "weight_layers",
 ]

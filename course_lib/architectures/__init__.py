@@ -11,7 +11,7 @@ from math import inf
 
 import keras
 
-from ..blocks import whole_number
+from ..arguments import whole_number
 from ..errors import unknown
 from .alexnet import AlexNet, ZFNet
 from .allcnn import AllCNNC

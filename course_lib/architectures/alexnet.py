@@ -15,16 +15,8 @@ import functools
 
 from keras import layers
 
-from ..blocks import (
-    BuilderArguments,
-    builder,
-    large_enough,
-    one_of,
-    rate,
-    variant,
-    whole_number,
-    whole_numbers,
-)
+from ..arguments import large_enough, one_of, rate, whole_number, whole_numbers
+from ..builder import BuilderArguments, builder, variant
 from ..layers import CeilMaxPooling2D, GroupedConv2D, LocalResponseNormalization
 
 __all__ = ["MIDDLES", "AlexNet", "AlexNetSmall", "ZFNet"]
@@ -60,7 +52,7 @@ def AlexNet(
     them, or 224x224 and `padding=2`.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`.
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`.
         groups: halves (2) into which conv2, 4 and 5 are cut: a filter sees the maps of its own half.
         norm: where the local response normalizations of stages 1 and 2 stand: "before_pool" as in the paper,
             "after_pool" as on the slides and in CaffeNet, None for none.
@@ -110,7 +102,7 @@ def ZFNet(args: BuilderArguments, image, *, middle: str = "a", dropout: float = 
     normalizes "contrast" after pooling and gives no constants: here they are AlexNet's.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images are at
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`. Images are at
             least 47x47.
         middle: "a", conv3, 4 and 5 with 384, 384 and 256 filters, or "b" with 512, 1024 and 512.
         dropout: share of the hidden units' outputs that training sets to 0.

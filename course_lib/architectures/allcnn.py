@@ -6,7 +6,9 @@ Convolutional Net", ICLR 2015 workshop, arXiv 1412.6806, tables 1 and 2.
 
 from keras import layers
 
-from ..blocks import RELU, BuilderArguments, builder, large_enough, number, one_of, rate
+from ..arguments import large_enough, number, one_of, rate
+from ..blocks import RELU
+from ..builder import BuilderArguments, builder
 
 __all__ = ["AllCNNC"]
 
@@ -42,7 +44,7 @@ def AllCNNC(
     unpadded conv7 gives; here conv7 is padded like the others, and they are 8x8.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`.
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`.
         width: factor for all numbers of filters.
         padding: of conv7: "same", or "valid" for the paper's 6x6 maps (270,798,336 MACs).
         input_dropout: share of the image's values that training sets to 0.

@@ -12,20 +12,9 @@ the paper, ends at `stage{i}_block{last}_out`.
 
 from keras import layers
 
-from ..blocks import (
-    BuilderArguments,
-    blocks_of_depth,
-    builder,
-    conv,
-    imagenet_stem,
-    norm_act,
-    number,
-    one_of,
-    rate,
-    variant,
-    whole_number,
-    whole_numbers,
-)
+from ..arguments import number, one_of, rate, whole_number, whole_numbers
+from ..blocks import blocks_of_depth, conv, imagenet_stem, norm_act
+from ..builder import BuilderArguments, builder, variant
 
 __all__ = ["CifarDenseNet", "DenseNet", "DenseNet40", "DenseNet100", "DenseNet121", "DenseNet169"]
 __all__ += ["DenseNet201", "DenseNet264", "DenseNetBC100", "DenseNetBC190", "dense_layer", "transition"]
@@ -97,7 +86,7 @@ def DenseNet(
     Deviations: none known. DenseNet264 has 265 weight layers: the paper's name is off by one.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images are at
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`. Images are at
             least 32x32, centred on 0.
         depths: dense layers of each stage.
         growth_rate: maps that a layer adds, k; the stem has 2k.
@@ -139,7 +128,7 @@ def CifarDenseNet(
     Deviations: none known.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images are at
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`. Images are at
             least 4x4, centred on 0.
         depth: 40 and 100 without bottleneck, 100, 190 and 250 with it.
         growth_rate: maps that a layer adds, k: 12, 24, 40.

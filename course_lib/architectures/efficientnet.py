@@ -9,21 +9,17 @@ arXiv 1905.11946, table 1 (B0), equation 3 (the rule), table 2 (B0 to B7).
 from functools import partial
 from math import ceil
 
+from ..arguments import number, rate, whole_number
 from ..blocks import (
     HE_FAN_OUT,
     TENSORFLOW_NORM,
-    BuilderArguments,
-    builder,
     conv_norm_act,
     drop_rates,
     inverted_residual,
     make_divisible,
-    number,
-    rate,
     stage,
-    variant,
-    whole_number,
 )
+from ..builder import BuilderArguments, builder, variant
 
 __all__ = ["ROWS", "VARIANTS", "EfficientNet", "compound_scaling"]
 __all__ += [f"EfficientNetB{size}" for size in range(8)]
@@ -87,7 +83,7 @@ def EfficientNet(
     step later there.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images of any
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`. Images of any
             size, centred on 0 with deviation 1.
         width: factor for all numbers of filters, which are rounded to multiples of 8.
         depth: factor for the number of blocks of each stage, which is rounded up.

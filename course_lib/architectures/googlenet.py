@@ -9,7 +9,8 @@ with Convolutions", CVPR 2015, arXiv 1409.4842, table 1, figures 2 and 3, sectio
 
 from keras import layers
 
-from ..blocks import BuilderArguments, builder, number, one_of, variant
+from ..arguments import number, one_of
+from ..builder import BuilderArguments, builder, variant
 from ..layers import LocalResponseNormalization
 
 __all__ = ["MODULES", "GoogLeNet", "GoogLeNetSmall", "inception_block", "naive_inception_block"]
@@ -111,7 +112,7 @@ def GoogLeNet(
     normalizations instead of biases, and 3x3 filters in the 5x5 branch: 6,624,904 parameters.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`.
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`.
         auxiliary: whether to add the two classifiers (section 5): average pooling 5x5, stride 3, a 1x1
             convolution of 128 filters, dense 1024, dropout 0.7, dense. Train with
             `loss_weights=[1, 0.3, 0.3]`. They need images of at least 65x65, or 17x17 with the small stem.

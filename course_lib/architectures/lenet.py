@@ -11,7 +11,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from ..blocks import BuilderArguments, builder, one_of
+from ..arguments import one_of
+from ..builder import BuilderArguments, builder
 from ..layers import FanInUniform, PartialConv2D, RBFOutput, TrainableSubsampling, scaled_tanh
 
 __all__ = ["C3_TABLE", "DIGITS", "LeNet5", "LeNet5Original", "digit_targets", "lenet_map_loss"]
@@ -71,7 +72,7 @@ def LeNet5(args: BuilderArguments, image, *, activation: str = "tanh", subsampli
     initial weights are Glorot uniform. `LeNet5Original` has none of these.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images are at
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`. Images are at
             least 32x32, in [0, 1] or centred on 0; without the classifier the network ends at C5.
         activation: "tanh", or "relu" as in networks of today.
         subsampling: "average" or "max".
@@ -114,7 +115,7 @@ def LeNet5Original(args: BuilderArguments, image, *, output: str = "rbf"):
     targets are our own drawings in the paper's style; biases start at 0 and sub-sampling as an average.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Here
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`. Here
             `classifier_activation` is None: the model returns scores, made for `lenet_map_loss` or for a
             cross entropy with `from_logits=True`; "softmax" gives probabilities. The paper's images have a
             white background of -0.1 and black ink of 1.175, at least 32x32; without the classifier the

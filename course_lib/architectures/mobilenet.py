@@ -14,21 +14,9 @@ from functools import partial
 
 from keras import layers
 
-from ..blocks import (
-    TENSORFLOW_NORM,
-    BuilderArguments,
-    builder,
-    conv_norm_act,
-    inverted_residual,
-    make_divisible,
-    number,
-    one_of,
-    rate,
-    stage,
-    stages,
-    whole_number,
-    whole_numbers,
-)
+from ..arguments import number, one_of, rate, whole_number, whole_numbers
+from ..blocks import TENSORFLOW_NORM, conv_norm_act, inverted_residual, make_divisible, stage, stages
+from ..builder import BuilderArguments, builder
 
 __all__ = ["MobileNet", "MobileNetV2", "separable"]
 
@@ -80,7 +68,7 @@ def MobileNet(
     of ReLU and 6. The dropout is that of their code, too.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images of any
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`. Images of any
             size, centred on 0.
         alpha: the width multiplier, a factor for all numbers of filters; 1, 0.75, 0.5 and 0.25 are published.
             No layer gets fewer than 8.
@@ -135,7 +123,7 @@ def MobileNetV2(
     Deviations: none known. The block with t = 1 has no first convolution, as in the authors' code.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images of any
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`. Images of any
             size, centred on 0.
         alpha: the width multiplier; widths are rounded to multiples of 8. The last 1x1 convolution grows with
             alpha but does not shrink. Published are 0.35, 0.5, 0.75, 1, 1.3 and 1.4.

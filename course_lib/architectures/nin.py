@@ -11,7 +11,9 @@ numbers of filters; here are those of its first author in the Caffe model zoo.
 
 from keras import layers
 
-from ..blocks import RELU, BuilderArguments, builder, number, one_of, rate
+from ..arguments import number, one_of, rate
+from ..blocks import RELU
+from ..builder import BuilderArguments, builder
 from ..layers import CeilMaxPooling2D
 
 __all__ = ["NIN", "NINCifar", "mlpconv"]
@@ -48,7 +50,7 @@ def NIN(args: BuilderArguments, image, *, width: float = 1.0, dropout: float = 0
     Deviations from these: initial weights are He normal.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images are at
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`. Images are at
             least 39x39.
         width: factor for all numbers of filters.
         dropout: share of the last pooling's outputs that training sets to 0.
@@ -89,7 +91,7 @@ def NINCifar(
     Deviations from these: initial weights are He normal.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`.
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`.
         width: factor for all numbers of filters.
         second_pool: "max" as in the paper, or "average" as in the model zoo.
         dropout: share of each pooling's outputs that training sets to 0.

@@ -11,18 +11,9 @@ from functools import partial
 
 from keras import layers
 
-from ..blocks import (
-    BuilderArguments,
-    add_branch,
-    blocks_of_depth,
-    builder,
-    conv,
-    norm_act,
-    one_of,
-    rate,
-    stages,
-    variant,
-)
+from ..arguments import one_of, rate
+from ..blocks import add_branch, blocks_of_depth, conv, norm_act, stages
+from ..builder import BuilderArguments, builder, variant
 
 __all__ = ["BLOCKS", "ORDERS", "PreActResNet", "PreActResNet164", "network", "unit"]
 
@@ -122,7 +113,7 @@ def PreActResNet(
     too; the paper does not say.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images are
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`. Images are
             expected centred on 0, at least 4x4.
         depth: weight layers, 9n + 2 with bottlenecks, 6n + 2 with basic blocks; the paper has 110 (basic),
             164 and 1001 (bottlenecks).

@@ -10,21 +10,9 @@ from functools import partial
 
 from keras import layers
 
-from ..blocks import (
-    BuilderArguments,
-    add_branch,
-    blocks_of_depth,
-    builder,
-    conv_norm_act,
-    imagenet_stem,
-    one_of,
-    rate,
-    shortcut_path,
-    stages,
-    variant,
-    whole_number,
-    whole_numbers,
-)
+from ..arguments import one_of, rate, whole_number, whole_numbers
+from ..blocks import add_branch, blocks_of_depth, conv_norm_act, imagenet_stem, shortcut_path, stages
+from ..builder import BuilderArguments, builder, variant
 
 __all__ = [
     "CLASSIC",
@@ -93,7 +81,7 @@ def ResNet(
     Deviations: none. The paper does not say how strided windows are padded: here on both sides, as in Caffe.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images are
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`. Images are
             expected centred on 0.
         depths, widths: blocks of each stage, and filters of their 3x3 convolutions.
         block: "basic" (two 3x3) or "bottleneck" (1x1, 3x3, 1x1 with four times the filters).
@@ -154,7 +142,7 @@ def CifarResNet(
     Reference: He et al. 2015, section 4.2 (see the module).
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images are
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`. Images are
             expected centred on 0, at least 4x4.
         depth: weight layers.
         shortcut: "A" as in the paper, "B", or None for a plain net; see `ResNet`.

@@ -5,7 +5,7 @@ Networks", arXiv 1611.05431, table 1. "32x4d": 32 groups (the "cardinality") of 
 128 in all where ResNet has 64. Stage i ends at `stage{i}_block{last}_out`.
 """
 
-from ..blocks import variant
+from ..builder import variant
 from .resnet import CLASSIC, ResNet
 
 __all__ = ["RESNEXT", "ResNeXt50", "ResNeXt101"]

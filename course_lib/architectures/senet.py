@@ -5,7 +5,7 @@ Reference: Hu, Shen, Albanie, Sun and Wu 2017, "Squeeze-and-Excitation Networks"
 and every residual family has it as `se_ratio`. Stage i ends at `stage{i}_block{last}_out`.
 """
 
-from ..blocks import variant
+from ..builder import variant
 from .resnet import ResNet
 from .resnext import RESNEXT
 

@@ -11,7 +11,9 @@ dropout rates are those of the authors' published Caffe files for CIFAR-10.
 
 from keras import layers
 
-from ..blocks import BuilderArguments, builder, conv, conv_norm_act, norm_act, one_of, rate, whole_numbers
+from ..arguments import one_of, rate, whole_numbers
+from ..blocks import conv, conv_norm_act, norm_act
+from ..builder import BuilderArguments, builder
 from ..layers import SAFPooling2D
 
 __all__ = ["SIMPLENETS", "SIMPNETS", "SimpNet", "SimpleNet"]
@@ -60,7 +62,7 @@ def SimpNet(
     0.9 (theirs: 0.95 or 0.99).
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`.
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`.
         variant: "slim-300k", "slim-600k", "slim-1m", "5m" or "8.9m".
         widths: filters of the 13 convolutions; None: those of the variant.
         dropout: one rate for all places; None: those of the variant, which has none in some places.
@@ -116,7 +118,7 @@ def SimpleNet(
     map, which is the same for 32x32 images.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images are at
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`. Images are at
             least 16x16.
         variant: "slim-310k", "slim-460k" or "5m".
         widths: filters of the 13 convolutions; None: those of the variant.

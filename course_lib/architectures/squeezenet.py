@@ -10,17 +10,9 @@ from the authors' repository.
 
 from keras import layers
 
-from ..blocks import (
-    RELU,
-    BuilderArguments,
-    builder,
-    large_enough,
-    number,
-    one_of,
-    rate,
-    variant,
-    whole_number,
-)
+from ..arguments import large_enough, number, one_of, rate, whole_number
+from ..blocks import RELU
+from ..builder import BuilderArguments, builder, variant
 from ..layers import CeilMaxPooling2D
 
 __all__ = ["VERSIONS", "SqueezeNet", "SqueezeNet1_1", "SqueezeNetSmall", "fire_block"]
@@ -77,7 +69,7 @@ def SqueezeNet(
     without padding, 109-54-27-13; the paper prints 111-55-27-13, which images of 227x227 give.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`.
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`.
         version: "1.0" as in the paper, or "1.1".
         bypass: None; "simple", where fire3, 5, 7 and 9 add what they received to what they put out; or
             "complex", where the other four do so, too, through a 1x1 convolution (figure 2).

@@ -9,7 +9,9 @@ ICLR 2015, arXiv 1409.1556, tables 1 and 2.
 
 from keras import layers
 
-from ..blocks import TORCH_NORM, BuilderArguments, builder, norm_act, one_of, rate, variant, whole_numbers
+from ..arguments import one_of, rate, whole_numbers
+from ..blocks import TORCH_NORM, norm_act
+from ..builder import BuilderArguments, builder, variant
 from ..layers import LocalResponseNormalization
 
 __all__ = ["CONFIGURATIONS", "VGG", "VGG11", "VGG11LRN", "VGG13", "VGG16", "VGG16C", "VGG19", "VGGSmall"]
@@ -47,7 +49,7 @@ def VGG(
     deeper nets with its weights, and notes (section 3.1) that Glorot's are good enough.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images are at
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`. Images are at
             least 32x32.
         configuration: a column of table 1: "A", "A-LRN", "B", "C", "D" or "E".
         widths: number of filters of the five stages.

@@ -7,7 +7,9 @@ The layers are called `stem...` and `stage{i}_block{j}_{role}`. Stage i ends at 
 WRN50_2, which is a `ResNet`, at `stage{i}_block{last}_out`.
 """
 
-from ..blocks import BuilderArguments, blocks_of_depth, builder, rate, variant, whole_number
+from ..arguments import rate, whole_number
+from ..blocks import blocks_of_depth
+from ..builder import BuilderArguments, builder, variant
 from .preact import network
 from .resnet import CLASSIC, ResNet
 
@@ -34,7 +36,7 @@ def WideResNet(
     Deviations: none. Its depth counts 6n convolutions in the blocks, the first one, and three in shortcuts.
 
     Args:
-        include_top, ..., name: as for every builder, see `course_lib.blocks.BuilderArguments`. Images are
+        include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`. Images are
             expected centred on 0, at least 4x4.
         depth: 6n + 4; the paper has 16, 22, 28 and 40.
         width: the factor k; 1 is a ResNet of the old width.

@@ -1,9 +1,9 @@
 """What the tests of the families share: models without memory for weights, depth, and a twin's weights."""
 
-import keras
 import numpy as np
 from keras import layers
 
+from course_lib import accounting
 from course_lib.accounting import totals
 from course_lib.accounting.graph import trace
 
@@ -12,7 +12,7 @@ WEIGHT_LAYERS = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
 
 def unallocated(builder, **arguments):
     """The model, without memory for its weights: it can be counted, not run."""
-    with keras.StatelessScope(initialize_variables=False):
+    with accounting.unallocated():
         return builder(**arguments)
 
 

@@ -4,16 +4,8 @@ import pytest
 from counting import counts, randomize, shapes, unallocated
 
 from course_lib.accounting import receptive_field
-from course_lib.architectures.nasnet import (
-    NORMAL,
-    REDUCTION,
-    Cell,
-    NASNet,
-    NASNetCifar,
-    NASNetLarge,
-    NASNetMobile,
-    nasnet_cell,
-)
+from course_lib.architectures.nasnet import NASNet, NASNetCifar, NASNetLarge, NASNetMobile
+from course_lib.architectures.nasnet_cells import NORMAL, REDUCTION, Cell, nasnet_cell
 from course_lib.transfer import copy_twin_weights
 
 # params_total, params_trainable, MACs of the network in keras.applications; a separable convolution's kernels

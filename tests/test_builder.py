@@ -1,0 +1,27 @@
+import inspect
+
+import pytest
+from keras import layers
+
+from course_lib.arguments import whole_number
+from course_lib.builder import builder, variant
+
+
+@builder((8, 8, 1), classes=2)
+def Small(args, image, *, width: int = 4, depth: int = 1):
+    whole_number("width", width)
+    return args.head(layers.Conv2D(width, 3, name="conv")(image))
+
+
+def test_a_variant_keeps_arguments_with_new_defaults():
+    wide = variant(Small, "Wide", "With 16 filters.", depth=2, classes=5, defaults={"width": 16})
+    parameters = inspect.signature(wide).parameters
+    assert "depth" not in parameters
+    assert (parameters["width"].default, parameters["classes"].default) == (16, 5)
+    assert wide().get_layer("conv").filters == 16
+    assert wide(width=3).get_layer("conv").filters == 3
+    assert wide().output_shape == (None, 5)
+    with pytest.raises(ValueError, match="Unknown argument of Small: 'widht'. Did you mean 'width'"):
+        variant(Small, "Wide", "", defaults={"widht": 16})
+    with pytest.raises(ValueError, match="Unknown argument of Wide: 'depth'"):
+        wide(depth=3)
