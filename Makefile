@@ -11,7 +11,8 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11)
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
-UNIT_TESTS = $(shell find tests -name 'test_*.py' ! -name test_notebooks.py | sort)
+# Two processes, a whole file each at a time: one notebook's cells must stay together.
+PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lab build release doctor lock test-oldest test-newest test-jax test-twins bench clean
@@ -25,9 +26,7 @@ run: setup  ## execute every lesson (quick profile) and write build/report/index
 test: setup  ## everything that CI runs: ruff, unit tests, every notebook
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
-	@# A few files a process: a process that has built hundreds of networks gives no memory back.
-	@printf '%s\n' course_lib $(UNIT_TESTS) | xargs -P 2 -n 4 $(BIN)/python -m pytest
-	$(BIN)/python -m pytest tests/test_notebooks.py
+	$(BIN)/python -m pytest $(PARALLEL)
 
 lab: setup  ## open JupyterLab on the first notebook (LAB="--no-browser" passes options on)
 	$(BIN)/jupyter lab $(LAB) notebooks/00_start_here.ipynb
@@ -92,18 +91,18 @@ lock: | $(BIN)/uv  ## refresh the pins from pyproject.toml (UPGRADE= keeps the v
 test-oldest: | $(BIN)/uv  ## unit tests on Python 3.11 with the lowest allowed versions
 	$(BIN)/uv venv --quiet --clear --python 3.11 .venv-oldest
 	$(BIN)/uv pip install --python .venv-oldest --compile-bytecode --resolution lowest-direct --editable ".[cpu,dev]"
-	.venv-oldest/bin/python -m pytest --ignore tests/test_notebooks.py
+	.venv-oldest/bin/python -m pytest $(PARALLEL) --ignore tests/test_notebooks.py
 
 test-newest: | $(BIN)/uv  ## all tests with the newest versions on the package index
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-newest
 	$(BIN)/uv pip install --python .venv-newest --compile-bytecode --upgrade --editable ".[cpu,dev]"
-	.venv-newest/bin/python -m pytest
+	.venv-newest/bin/python -m pytest $(PARALLEL)
 
 test-jax: | $(BIN)/uv  ## the library's tests on JAX, in an environment without TensorFlow
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-jax
 	$(BIN)/uv pip install --python .venv-jax --compile-bytecode --constraint requirements.txt --editable ".[jax,dev]"
-	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest --ignore tests/test_notebooks.py --ignore tests/tools \
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(PARALLEL) --ignore tests/test_notebooks.py --ignore tests/tools \
 	  --ignore tests/test_environment.py
 
 test-twins: setup  ## every keras.applications twin at two sizes, with and without its classifier (an hour or so)
-	COURSE_ALL_TWINS=1 $(BIN)/python -m pytest tests/test_transfer.py
+	COURSE_ALL_TWINS=1 $(BIN)/python -m pytest -n 2 tests/test_transfer.py
