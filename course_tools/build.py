@@ -90,19 +90,22 @@ def stale(project: Project, *, strict: bool = False) -> list[str]:
     return problems
 
 
-def student_version(notebook: NotebookNode, lesson: Lesson, project: Project) -> NotebookNode:
+def student_version(
+    notebook: NotebookNode, lesson: Lesson, project: Project, *, gradebook: Path | None = None
+) -> NotebookNode:
     """The notebook without answers, hidden tests and outputs, made by nbgrader's own preprocessors.
 
-    On the way the hidden tests go into the gradebook `build/gradebook.db`.
+    On the way the hidden tests go into the gradebook, `build/gradebook.db` unless another file is named.
     """
     from nbgrader import preprocessors as nbg
     from nbgrader.api import Gradebook
     from traitlets.config import Config
 
-    project.build.mkdir(parents=True, exist_ok=True)
-    database = f"sqlite:///{project.build / 'gradebook.db'}"
-    with Gradebook(database) as gradebook:
-        gradebook.update_or_create_assignment(lesson.name)
+    file = gradebook or project.build / "gradebook.db"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    database = f"sqlite:///{file}"
+    with Gradebook(database) as opened:
+        opened.update_or_create_assignment(lesson.name)
     config = Config()
     config.ClearSolutions.code_stub = {"python": CODE_STUB}
     config.ClearSolutions.text_stub = TEXT_STUB

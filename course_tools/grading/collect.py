@@ -1,0 +1,164 @@
+"""Finds the submissions in a folder or a zip file, under all the names that they come with."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from ..errors import CourseError
+from . import archive, names
+
+ENDINGS = (".ipynb", ".zip")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One student's file for one lesson."""
+
+    student: str
+    lesson: str  # "" when neither its name nor its content tells
+    origin: str  # where it lay, for the teacher
+    time: datetime | None
+    read: Callable[[], bytes]
+    problem: str = ""  # why it cannot be read
+    number: str = ""  # the learning system's number of the student
+    named: bool = False  # a name tells the student, and not only a folder around it
+    marked_late: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+
+def collect(folder: Path, lessons: Iterable[str]) -> list[Submission]:
+    """All submissions, one for each student and lesson: of several the newest.
+
+    Args:
+        folder: the folder, or a zip file as a learning system gives it.
+        lessons: names of the known lessons.
+
+    Raises:
+        CourseError: there is no such folder, or no notebook in it.
+    """
+    if not folder.exists():
+        raise CourseError(f"{folder} does not exist. Name the folder (or the zip file) with the submissions.")
+    lessons = list(lessons)
+    found = list(_file(folder, (), lessons) if folder.is_file() else _walk(folder, (), lessons, folder))
+    if not found:
+        raise CourseError(f"no notebook (.ipynb) and no zip file in {folder}.")
+    return _newest(_tell_apart(found))
+
+
+def _walk(folder: Path, parts: tuple[str, ...], lessons: list[str], root: Path) -> Iterator[Submission]:
+    for path in sorted(folder.iterdir()):
+        inner = (*parts, path.name)
+        if archive.hidden(inner[-1:]):
+            continue
+        if path.is_symlink():
+            if path.name.lower().endswith(ENDINGS) or names.split(path.stem, lessons)[1] or not parts:
+                yield _problem(inner, lessons, root, "it is a symbolic link, which is not followed")
+        elif path.is_dir():
+            yield from _walk(path, inner, lessons, root)
+        elif path.is_file() and path.name.lower().endswith(ENDINGS):
+            yield from _file(path, inner, lessons, root)
+
+
+def _file(
+    path: Path, parts: tuple[str, ...], lessons: list[str], root: Path | None = None
+) -> Iterator[Submission]:
+    parts, root = parts or (path.name,), root or path.with_suffix("")
+    if path.stat().st_size > 10 * archive.MOST_BYTES:
+        yield _problem(parts, lessons, root, "the file is larger than 3 GB")
+    elif path.name.lower().endswith(".zip"):
+        inner = parts if len(parts) > 1 or root.is_dir() else ()
+        yield from _zip(path.read_bytes(), inner, lessons, root)
+    else:
+        time = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
+        yield _one(parts, lessons, root, time, path.read_bytes)
+
+
+def _zip(data: bytes, parts: tuple[str, ...], lessons: list[str], root: Path, depth: int = 1):
+    """The submissions in a zip file; the file that the command names (no parts) is the class's."""
+    folders = (*parts[:-1], parts[-1][: -len(".zip")]) if parts else ()
+    found: list[Submission] = []
+    for member in archive.members(data, ENDINGS):
+        inner = (*folders, *member.parts)
+        if member.problem:
+            found.append(_problem(inner or (f"{root.name}.zip",), lessons, root, member.problem))
+        elif not inner[-1].lower().endswith(".zip"):
+            found.append(_one(inner, lessons, root, member.time, lambda content=member.data: content))
+        elif depth < archive.DEPTH:
+            found += _zip(member.data, inner, lessons, root, depth + 1)
+    if not found and parts:
+        found.append(_problem(parts, lessons, root, "the zip file holds no notebook"))
+    return _owned(found, folders, lessons, root) if parts else found
+
+
+def _owned(found: list[Submission], folders: tuple[str, ...], lessons: list[str], root: Path):
+    """One student's zip file is named like the student, or lies in the student's folder."""
+    students = defaultdict(set)
+    for one in found:
+        students[one.lesson].add(one.student)
+    if any(len(several) > 1 for several in students.values()):
+        return found  # a whole class is in it
+    owner = folders[:-1] if len(folders) > 1 else folders
+    student = _who((*owner, "_"), lessons, root)[0]
+    return [one if one.named else replace(one, student=student) for one in found]
+
+
+def _one(parts: tuple[str, ...], lessons: list[str], root: Path, time: datetime | None, read) -> Submission:
+    student, lesson, number, named = _who(parts, lessons, root)
+    late = any(names.is_late(part) for part in parts)
+    origin = "/".join(parts)
+    return Submission(student, lesson, origin, time, read, number=number, named=named, marked_late=late)
+
+
+def _problem(parts: tuple[str, ...], lessons: list[str], root: Path, problem: str) -> Submission:
+    return replace(_one(parts, lessons, root, None, bytes), problem=problem)
+
+
+def _who(parts: tuple[str, ...], lessons: list[str], root: Path) -> tuple[str, str, str, bool]:
+    """Student, lesson and number, and whether a name tells the student: not only as the nearest folder."""
+    stems = [Path(parts[-1]).stem, *reversed(parts[:-1])]  # the nearest first
+    told = [names.split(stem, lessons) for stem in stems]
+    lesson = next((its_lesson for _, its_lesson, _ in told if its_lesson), "")
+    for student, _, number in [*(entry for entry in told if entry[2]), *told]:
+        if student:
+            return names.safe(student), lesson, number, True
+    folder = next((stem for stem, entry in zip(stems[1:], told[1:], strict=True) if not entry[1]), "")
+    return names.safe(folder or root.resolve().name), lesson, "", False
+
+
+def _tell_apart(found: list[Submission]) -> list[Submission]:
+    """Two students of one name get their numbers added."""
+    numbers = defaultdict(set)
+    for one in found:
+        if one.number:
+            numbers[one.student, one.lesson].add(one.number)
+    double = {student for (student, _), several in numbers.items() if len(several) > 1}
+    return [
+        replace(one, student=f"{one.student} {one.number}") if one.student in double and one.number else one
+        for one in found
+    ]
+
+
+def _newest(found: list[Submission]) -> list[Submission]:
+    groups = defaultdict(list)
+    for one in found:
+        groups[one.student, one.lesson or one.origin].append(one)
+    chosen = []
+    for several in groups.values():
+        readable = [one for one in several if not one.problem] or several
+        best = max(readable, key=lambda one: (one.time.timestamp() if one.time else 0, one.origin))
+        notes = tuple(
+            f"{other.origin} was handed in, too"
+            + (f"; {other.problem}." if other.problem else "; the newest file counts.")
+            for other in several
+            if other is not best
+        )
+        chosen.append(replace(best, notes=notes))
+    return sorted(chosen, key=lambda one: (one.student, one.lesson))
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of a submission."""
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,135 @@
+"""Submissions are found under every name that students and learning systems give them."""
+
+import doctest
+import io
+import os
+import zipfile
+from datetime import datetime
+
+import pytest
+from submissions import put
+
+from course_tools.errors import CourseError
+from course_tools.grading import archive, names, released
+from course_tools.grading.collect import collect
+
+LESSONS = ["00_start_here", "01_convolution", "03_lenet5"]
+
+
+def found(folder) -> dict[tuple[str, str], str]:
+    return {(one.student, one.lesson): one.origin for one in collect(folder, LESSONS)}
+
+
+def packed(files: dict[str, bytes | str]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, content in files.items():
+            target.writestr(name, content)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("module", [names, released])
+def test_examples(module):
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize(("path", "student", "lesson"), [
+    ("anna/03_lenet5/03_lenet5.ipynb", "anna", "03_lenet5"),
+    ("anna/03_lenet5/homework.ipynb", "anna", "03_lenet5"),
+    ("anna/03_lenet5.ipynb", "anna", "03_lenet5"),
+    ("anna/03_lenet5 (1).ipynb", "anna", "03_lenet5"),
+    ("anna/Copy of 03_lenet5.ipynb", "anna", "03_lenet5"),
+    ("anna/03-LeNet5.ipynb", "anna", "03_lenet5"),
+    ("anna/03_lenet5-Copy2.ipynb", "anna", "03_lenet5"),
+    ("anna/week 2/01_convolution.ipynb", "week 2", "01_convolution"),
+    ("anna_maria_03_lenet5.ipynb", "anna_maria", "03_lenet5"),
+    ("03_lenet5.ipynb", "handed in", "03_lenet5"),
+    ("03_lenet5/anna_03_lenet5.ipynb", "anna", "03_lenet5"),
+    ("Anna Müller_4711_assignsubmission_file_/03_lenet5.ipynb", "Anna Müller", "03_lenet5"),
+    ("Anna Müller_4711_assignsubmission_file_03_lenet5.ipynb", "Anna Müller", "03_lenet5"),
+    ("muelleranna_4711_99812_03_lenet5-1.ipynb", "muelleranna", "03_lenet5"),
+    ("muelleranna_LATE_4711_99812_03_lenet5.ipynb", "muelleranna", "03_lenet5"),
+    ("anna/project.ipynb", "anna", ""),
+])  # fmt: skip
+def test_student_and_lesson_from_the_path(tmp_path, path, student, lesson):
+    put(tmp_path / "handed in" / path, b"{}")
+    assert found(tmp_path / "handed in") == {(student, lesson): path}
+
+
+def test_zips_of_all_of_these(tmp_path):
+    inner = packed({"work/03_lenet5.ipynb": b"{}", "__MACOSX/work/._03_lenet5.ipynb": b"", "notes.txt": b""})
+    outer = packed({
+        "Anna Müller_1_assignsubmission_file_/03_lenet5.ipynb": b"{}",
+        "Ben_2_assignsubmission_file_/ben.zip": inner,
+        "chris_03_lenet5.ipynb": b"{}",
+    })  # fmt: skip
+    path = put(tmp_path / "moodle.zip", outer)
+    students = {("Anna Müller", "03_lenet5"), ("Ben", "03_lenet5"), ("chris", "03_lenet5")}
+    assert set(found(path)) == students
+    put(tmp_path / "folder" / "moodle.zip", outer)
+    assert set(found(tmp_path / "folder")) == students
+
+
+def test_two_students_of_one_name_are_told_apart(tmp_path):
+    for number in (1, 2):
+        put(tmp_path / f"Anna Lee_{number}_assignsubmission_file_" / "03_lenet5.ipynb", b"{}")
+    assert set(found(tmp_path)) == {("Anna Lee 1", "03_lenet5"), ("Anna Lee 2", "03_lenet5")}
+
+
+def test_of_several_files_the_newest_counts_and_the_others_are_named(tmp_path):
+    for name, time in (("03_lenet5.ipynb", 2000), ("03_lenet5 (1).ipynb", 1000)):
+        os.utime(put(tmp_path / "anna" / name, b"{}"), (time, time))
+    [one] = collect(tmp_path, LESSONS)
+    assert one.origin == "anna/03_lenet5.ipynb"
+    assert one.notes == ("anna/03_lenet5 (1).ipynb was handed in, too; the newest file counts.",)
+    assert one.time == datetime.fromtimestamp(2000).astimezone()
+
+
+def test_links_are_not_followed(tmp_path):
+    secret = put(tmp_path / "secret" / "03_lenet5.ipynb", b"{}")
+    folder = tmp_path / "in"
+    put(folder / "anna" / "01_convolution.ipynb", b"{}")
+    (folder / "anna" / "03_lenet5.ipynb").symlink_to(secret)
+    (folder / "ben").symlink_to(secret.parent)
+    problems = {(one.student, one.lesson): one.problem for one in collect(folder, LESSONS)}
+    assert "symbolic link" in problems["anna", "03_lenet5"] and not problems["anna", "01_convolution"]
+    assert "symbolic link" in problems["in", ""]
+
+
+@pytest.mark.parametrize(("files", "problem"), [
+    ({"../03_lenet5.ipynb": b"{}"}, "leads out of it"),
+    ({"/etc/03_lenet5.ipynb": b"{}"}, "leads out of it"),
+    ({"03_lenet5.ipynb": b"0" * 20_000_000}, "zip bomb"),
+    ({"readme.txt": b""}, "no notebook"),
+])  # fmt: skip
+def test_what_a_zip_may_not_hold(tmp_path, files, problem):
+    put(tmp_path / "anna_03_lenet5.zip", packed(files))
+    [one] = collect(tmp_path, LESSONS)
+    assert (one.student, one.lesson) == ("anna", "03_lenet5") and problem in one.problem
+
+
+def test_broken_zips_and_zips_in_zips_without_end(tmp_path):
+    put(tmp_path / "anna_03_lenet5.zip", b"PK\x03\x04 broken")
+    nested = packed({"03_lenet5.ipynb": b"{}"})
+    for _ in range(archive.DEPTH + 2):
+        nested = packed({"more.zip": nested})
+    put(tmp_path / "ben_03_lenet5.zip", nested)
+    problems = {one.student: one.problem for one in collect(tmp_path, LESSONS)}
+    assert "cannot be read" in problems["anna"] and "no notebook" in problems["ben"]
+
+
+def test_declared_sizes_are_not_trusted(tmp_path):
+    lying = bytearray(packed({"03_lenet5.ipynb": b"0" * 50_000}))
+    place = lying.rfind(b"PK\x01\x02") + 24  # the size in the directory, and in the file's own header
+    for start in (place, lying.find(b"PK\x03\x04") + 22):
+        lying[start : start + 4] = (10).to_bytes(4, "little")
+    put(tmp_path / "anna_03_lenet5.zip", bytes(lying))
+    [one] = collect(tmp_path, LESSONS)
+    assert one.problem
+
+
+def test_nothing_to_grade_is_said(tmp_path):
+    with pytest.raises(CourseError, match="does not exist"):
+        collect(tmp_path / "none", LESSONS)
+    with pytest.raises(CourseError, match="no notebook"):
+        collect(tmp_path, LESSONS)

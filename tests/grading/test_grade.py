@@ -1,0 +1,223 @@
+"""`course grade` from end to end: fair marks, pages, a gradebook for formgrader, going on after a stop."""
+
+import csv
+import io
+import json
+import os
+import re
+import sqlite3
+
+import pytest
+from rich.console import Console
+from submissions import LESSON, POINTS, before, code, filled, put, released, right, solutions
+
+from course_tools.cli import app
+from course_tools.errors import CourseError
+from course_tools.grading import gradebook, run, sandbox
+from course_tools.grading.limits import Limits
+from course_tools.project import Project
+
+PROJECT = Project()
+LESSONS = ["00_start_here", "01_convolution", "03_lenet5"]  # `course grade` itself takes all
+if os.environ.get("COURSE_ALL_LESSONS"):
+    LESSONS = [lesson.name for lesson in PROJECT.lessons]
+
+
+def rows(out) -> dict[tuple[str, str], dict[str, str]]:
+    with open(out / "grades.csv", newline="", encoding="utf-8") as file:
+        return {(row["student"], row["lesson"]): row for row in csv.DictReader(file)}
+
+
+def grade(folder, out, **options) -> tuple[run.Class, str]:
+    said = io.StringIO()
+    done = run.grade(folder, PROJECT, out=out, console=Console(file=said, width=200), **options)
+    return done, said.getvalue()
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """A small class, graded once: (folder, out, what was said)."""
+    folder = tmp_path_factory.mktemp("class") / "handed in"
+    for lesson in LESSONS:
+        put(
+            folder / "solutions" / f"{lesson}.ipynb",
+            (PROJECT.root / f"solutions/{lesson}.ipynb").read_bytes(),
+        )
+        put(folder / "unfilled" / f"{lesson}.ipynb", released(lesson))
+    wrong = {
+        "count_c3": "def count_c3(table, size=5):\n    return 2416",
+        "why_c5": "<script>alert(1)</script> " * 5,
+    }
+    story = {"subsample": solutions()["subsample"] + "\nstory = by_hand_total\n"}
+    put(folder / "anna" / LESSON / f"{LESSON}.ipynb", filled(wrong | right("rbf_scores")))
+    put(folder / f"ben_{LESSON}.ipynb", before(filled(story), "lenet_images", code("print('mine')")))
+    for name in ("dora", "emil"):
+        put(folder / name / f"{LESSON}.ipynb", filled(right("build_lenet5")))
+    put(folder / "chris" / f"{LESSON}.ipynb", "not a notebook")
+    out = folder.parent / "out"
+    _, said = grade(folder, out, jobs=2)
+    return folder, out, said
+
+
+def test_every_solution_gets_full_marks_and_every_unfilled_notebook_zero(graded):
+    table = rows(graded[1])
+    for lesson in LESSONS:
+        full, none = table["solutions", lesson], table["unfilled", lesson]
+        assert full["score"] == full["maximum"] != "0" and full["status"] == "graded"
+        assert none["score"] == "0" and none["maximum"] == full["maximum"] and none["status"] == "graded"
+
+
+def test_the_rows_of_a_class(graded):
+    table = rows(graded[1])
+    anna, ben, chris = (table[name, LESSON] for name in ("anna", "ben", "chris"))
+    assert {name: anna[name] for name in POINTS} == dict.fromkeys(POINTS, "0") | {"rbf_scores": "2"}
+    assert (anna["score"], anna["maximum"], anna["written_pending"], anna["status"]) == (
+        "2",
+        "13",
+        "1",
+        "graded",
+    )
+    assert (ben["subsample"], ben["score"], ben["written_pending"], ben["status"]) == (
+        "2",
+        "2",
+        "0",
+        "graded",
+    )
+    assert (chris["score"], chris["count_c3"], chris["status"]) == ("", "", "unreadable")
+
+
+def test_a_name_of_the_story_runs_the_whole_notebook(graded):
+    assert rows(graded[1])["ben", LESSON]["subsample"] == "2"
+
+
+def test_the_feedback_page(graded):
+    page = (graded[1] / "feedback" / "anna.html").read_text(encoding="utf-8")
+    assert "Count C3" in page and "connection table" in page  # what was asked
+    assert "2416" in page  # the answer
+    assert "✘ not passed" in page and "<script>" not in page and "&lt;script&gt;" in page
+    assert not re.search(r'(src|href)="(https?:)?//', page)
+    hidden = (PROJECT.root / f"solutions/{LESSON}.py").read_text(encoding="utf-8")
+    for part in re.findall(r"### BEGIN HIDDEN TESTS\n(.*?)### END", hidden, flags=re.DOTALL):
+        for line in part.splitlines():
+            assert len(line) < 20 or line.strip() not in page
+
+
+def test_the_summary(graded):
+    page = (graded[1] / "summary.html").read_text(encoding="utf-8")
+    assert "1 unreadable" in page and "chris" in page
+    assert "Identical long answers" in page and "dora, emil" in page
+
+
+def test_nbgraders_gradebook_holds_the_marks_and_formgrader_finds_the_notebooks(graded):
+    from nbgrader.api import Gradebook
+
+    out = graded[1]
+    with Gradebook(f"sqlite:///{out / 'gradebook.db'}") as opened:
+        submission = opened.find_submission(LESSON, "anna")
+        assert (submission.code_score, submission.max_code_score) == (2, 13)
+        assert submission.needs_manual_grade
+        assert opened.find_submission(LESSON, "solutions").code_score == 13
+    assert (out / "autograded" / "anna" / LESSON / f"{LESSON}.ipynb").exists()
+    assert "CourseDirectory.root" in (out / "nbgrader_config.py").read_text()
+    assert sqlite3.connect(out / "gradebook.db").execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+def test_a_mark_of_a_person_stays_and_reaches_table_and_page(graded):
+    from nbgrader.api import Gradebook
+
+    folder, out, _ = graded
+    with Gradebook(f"sqlite:///{out / 'gradebook.db'}") as opened:
+        mark = opened.find_grade("why_c5", LESSON, LESSON, "anna")
+        mark.manual_score, mark.needs_manual_grade = 1.5, False
+        opened.find_comment("why_c5", LESSON, LESSON, "anna").manual_comment = "No scripts, please."
+        opened.db.commit()
+    done, said = grade(folder, out)
+    assert done.again == sum(result.readable for result in done.results.values()) and "unchanged" in said
+    assert rows(out)["anna", LESSON]["written_pending"] == "0"
+    assert "1.5 of 2" in (page := (out / "feedback/anna.html").read_text(encoding="utf-8"))
+    assert "No scripts, please." in page
+    assert gradebook.written(out)["anna", LESSON]["why_c5"].score == 1.5
+
+
+def test_only_what_changed_is_graded_again(tmp_path, monkeypatch):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    put(folder / f"anna_{LESSON}.ipynb", filled(right("count_c3")))
+    put(folder / f"ben_{LESSON}.ipynb", filled(right("count_c3")))
+    whole, asked = run.answers.grade, []
+
+    def fails_once(repaired, release, server):
+        asked.append(repaired.answers["count_c3"])
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return whole(repaired, release, server)
+
+    monkeypatch.setattr(run.answers, "grade", fails_once)
+    with pytest.raises(KeyboardInterrupt):
+        grade(folder, out)
+    assert len(list((out / "results").rglob("*.json"))) == 1  # the mark already given is there
+    done, _ = grade(folder, out)
+    assert (len(asked), done.again) == (3, 1)
+    assert [row["count_c3"] for row in rows(out).values()] == ["2", "2"]
+    put(folder / f"ben_{LESSON}.ipynb", filled(right("rbf_scores")))
+    done, _ = grade(folder, out)
+    assert (len(asked), done.again) == (4, 1)
+    assert (rows(out)["ben", LESSON]["count_c3"], rows(out)["ben", LESSON]["rbf_scores"]) == ("0", "2")
+
+
+def test_late_and_missing(tmp_path):
+    folder = tmp_path / "in"
+    for name, lesson, time in (
+        ("anna", LESSON, 1_000),
+        ("anna", "00_start_here", 90_000),
+        ("ben", LESSON, 90_000),
+    ):
+        os.utime(put(folder / name / f"{lesson}.ipynb", released(lesson)), (time, time))
+    grade(folder, tmp_path / "out", due="1970-01-01 12:00")
+    table = rows(tmp_path / "out")
+    assert {key: row["late"] for key, row in table.items()} == {
+        ("anna", LESSON): "no", ("anna", "00_start_here"): "yes", ("ben", LESSON): "yes",
+        ("ben", "00_start_here"): "no",
+    }  # fmt: skip
+    missing = table["ben", "00_start_here"]
+    assert (missing["status"], missing["score"], missing["maximum"]) == ("missing", "", "2")
+    with pytest.raises(CourseError, match="is no time"):
+        grade(folder, tmp_path / "out", due="tomorrow")
+
+
+def test_lessons_can_be_chosen(tmp_path):
+    for lesson in ("00_start_here", LESSON):
+        put(tmp_path / "in" / "anna" / f"{lesson}.ipynb", released(lesson))
+    grade(tmp_path / "in", tmp_path / "out", lessons=["00"])
+    assert list(rows(tmp_path / "out")) == [("anna", "00_start_here")]
+    with pytest.raises(CourseError, match="no submission is for 01_convolution"):
+        grade(tmp_path / "in", tmp_path / "out", lessons=["01"])
+    with pytest.raises(CourseError, match="Unknown lesson"):
+        grade(tmp_path / "in", tmp_path / "out", lessons=["77"])
+
+
+def test_the_lesson_is_known_by_the_content(tmp_path):
+    put(tmp_path / "in" / "anna" / "homework.ipynb", released())
+    put(tmp_path / "in" / "ben" / "recipe.ipynb", json.dumps({"cells": [], "metadata": {}}))
+    grade(tmp_path / "in", tmp_path / "out")
+    table = rows(tmp_path / "out")
+    assert table["anna", LESSON]["status"] == "repaired"
+    assert table["ben", "unknown"]["status"] == "unreadable"
+
+
+def test_out_inside_the_submissions_is_refused(tmp_path):
+    put(tmp_path / f"anna_{LESSON}.ipynb", released())
+    with pytest.raises(CourseError, match="lies inside"):
+        grade(tmp_path, tmp_path / "grades")
+
+
+def test_without_the_sandbox_there_is_one_warning(tmp_path, monkeypatch):
+    monkeypatch.setattr(sandbox, "works", lambda: "bubblewrap is not installed")
+    for name in ("anna", "ben"):
+        put(tmp_path / "in" / f"{name}_{LESSON}.ipynb", released())
+    _, said = grade(tmp_path / "in", tmp_path / "out", limits=Limits(cell_seconds=20))
+    assert said.count("not closed off: bubblewrap is not installed") == 1
+    assert "Graded without the sandbox" in (tmp_path / "out" / "summary.html").read_text(encoding="utf-8")
+
+
+def test_the_command():
+    assert "grade" in {command.callback.__name__ for command in app.registered_commands}
