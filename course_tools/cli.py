@@ -93,6 +93,36 @@ def measure(
 
 
 @app.command()
+def grade(
+    submissions: Annotated[Path, typer.Argument(help="Folder or zip file, as a learning system gives it.")],
+    lesson: Annotated[
+        list[str] | None, typer.Option(help="Only this lesson, as 03 or 03_lenet5; may be repeated.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for marks, pages and gradebook.")] = Path("grades"),
+    jobs: Annotated[int, typer.Option(help="Submissions at a time.", min=1)] = 1,
+    due: Annotated[
+        str | None, typer.Option(help='Files newer than this are late: "2026-11-20 18:00", or a whole day.')
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Most time of a cell.", min=1)] = 60,
+    memory: Annotated[float, typer.Option(help="Most memory of a submission, in GB.", min=0.5)] = 2.5,
+) -> None:
+    """Grade students' notebooks into DIR: grades.csv, a page for each student, a summary, a gradebook."""
+    from .grading.limits import Limits
+    from .grading.run import grade as grade_all
+
+    grade_all(
+        submissions,
+        Project(),
+        lessons=lesson,
+        out=out,
+        jobs=jobs,
+        due=due,
+        limits=Limits(cell_seconds=seconds, memory=memory * 1e9),
+        console=console,
+    )
+
+
+@app.command()
 def release(
     out: Annotated[Path, typer.Option(help="Folder for the zip and the wheel.")] = Path("build/release"),
 ) -> None:
