@@ -4,6 +4,7 @@ Nothing is drawn here: `course_lib.plotting` draws what these functions return.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import keras
 import numpy as np
@@ -107,7 +108,8 @@ def input_gradient(fn: Callable, x: np.ndarray) -> tuple[float, np.ndarray]:
         The value, and the gradient: an array with the shape of `x`.
 
     Raises:
-        ValueError: `fn` returns more than one number, or a value that does not follow from `x`.
+        ValueError: `fn` returns more than one number, or loses `x` on the way, as an array turned to NumPy
+            does. (JAX gives a value made of something else than `x` the gradient 0.)
 
     >>> value, gradient = input_gradient(lambda x: ops.sum(x**2), np.array([1.0, 3.0]))
     >>> value, gradient.tolist()
@@ -129,7 +131,8 @@ def input_gradient(fn: Callable, x: np.ndarray) -> tuple[float, np.ndarray]:
     elif backend == "jax":
         import jax
 
-        value, gradient = jax.value_and_grad(lambda x: _scalar(fn(x)))(x)
+        with suppress(jax.errors.TracerArrayConversionError):
+            value, gradient = jax.value_and_grad(lambda x: _scalar(fn(x)))(x)
     elif backend == "torch":
         import torch
 

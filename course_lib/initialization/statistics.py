@@ -271,13 +271,17 @@ def factors(activation: str, *, weight_std: float, fan_in: int, fan_out: int | N
 # --- Keras models ----------------------------------------------------------------------------------------
 
 
-def weight_gradients(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
+def weight_gradients(
+    model: keras.Model, images: np.ndarray, labels: np.ndarray, *, training: bool = False
+) -> list[np.ndarray]:
     """The gradient of the mean cross-entropy for each trainable weight, in the order of the model.
 
     Args:
         model: a built model whose output is logits `(N, classes)`.
         images: `(N, ...)` as the model takes them.
         labels: classes, integers `(N,)`.
+        training: True for the gradient of a training step: BatchNormalization uses the images' own
+            statistics, and dropout drops. The model stays as it is: moving statistics do not move.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, kernel_initializer="zeros")])
     >>> weight_gradients(model, np.ones((1, 2)), np.array([0]))[1].tolist()
@@ -288,10 +292,12 @@ def weight_gradients(model: keras.Model, images: np.ndarray, labels: np.ndarray)
     def loss(logits):
         return ops.mean(keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True))
 
-    return gradients_of(model, images, loss)
+    return gradients_of(model, images, loss, training=training)
 
 
-def gradients_of(model: keras.Model, images: np.ndarray, loss: Callable) -> list[np.ndarray]:
+def gradients_of(
+    model: keras.Model, images: np.ndarray, loss: Callable, *, training: bool = False
+) -> list[np.ndarray]:
     """The gradient of `loss(model(images))` for each trainable weight."""
     shapes = [tuple(v.shape) for v in model.trainable_variables]
     ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1].tolist()
@@ -300,7 +306,7 @@ def gradients_of(model: keras.Model, images: np.ndarray, loss: Callable) -> list
 
     def of(flat):  # all weights in one row: so one gradient with respect to one tensor gives all
         parts = [ops.reshape(p, s) for p, s in zip(ops.split(flat, ends), shapes, strict=True)]
-        return loss(model.stateless_call(parts, fixed, images, training=False)[0])
+        return loss(model.stateless_call(parts, fixed, images, training=training)[0])
 
     flat = np.concatenate([ops.convert_to_numpy(v).ravel() for v in model.trainable_variables])
     _, gradient = input_gradient(of, flat)
