@@ -1,4 +1,7 @@
-"""Training with a progress bar, and its history as a table. Runs unchanged on every Keras backend."""
+"""Training with a progress bar, and its history as a table. Runs unchanged on every Keras backend.
+
+`pretrained` loads a network that the kit has trained.
+"""
 
 from collections.abc import Sequence
 
@@ -8,6 +11,9 @@ import numpy as np
 from .errors import unknown
 from .progress import ProgressLine
 from .tables import Table
+from .weights import card, pretrained
+
+__all__ = ["History", "card", "evaluate", "fit", "pretrained"]
 
 _FIRST = ("loss", "accuracy", "val_loss", "val_accuracy")  # these columns stand first in a history
 

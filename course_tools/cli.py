@@ -93,6 +93,23 @@ def measure(
 
 
 @app.command()
+def train(
+    network: Annotated[str, typer.Argument(help="First half of a recipe's name, such as stacknet.")],
+    data: Annotated[str, typer.Option(help="Data set: digits, shapes, mnist or cifar10.")],
+    recipe: Annotated[
+        Path | None, typer.Option(help="Another recipe than data/recipes/NETWORK-DATA.toml.")
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option(help="Begin anew instead of going on after an interruption.")
+    ] = False,
+) -> None:
+    """Train a network by its recipe; store weights, card and history in data/weights/ and data/measured/."""
+    from .train import train as train_one
+
+    train_one(network, data, Project(), recipe=recipe, restart=restart, console=console)
+
+
+@app.command()
 def grade(
     submissions: Annotated[Path, typer.Argument(help="Folder or zip file, as a learning system gives it.")],
     lesson: Annotated[

@@ -11,7 +11,7 @@ from pathlib import Path
 from .errors import CourseError
 
 
-def write_all(texts: dict[Path, str]) -> None:
+def write_all(texts: dict[Path, str | bytes]) -> None:
     """Writes all files or none: first aside, then by renaming.
 
     Raises:
@@ -23,7 +23,8 @@ def write_all(texts: dict[Path, str]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.is_dir():  # renaming would notice it only after other files were replaced
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-            aside[path].write_text(text, encoding="utf-8", newline="\n")
+            content = text if isinstance(text, bytes) else text.encode("utf-8")  # \n stays \n everywhere
+            aside[path].write_bytes(content)
         for path, temporary in aside.items():
             os.replace(temporary, path)
     except OSError as error:

@@ -14,8 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from .accounting.graph import Call, trace
-from .errors import unknown
+from ..accounting.graph import Call, trace
+from ..errors import unknown
 
 __all__ = ["TWINS", "Twin", "copy_twin_weights", "load_imagenet", "make_twin", "preprocess"]
 

@@ -1,0 +1,260 @@
+"""`course train`: trains a network by its recipe and stores its weights, its card and its history.
+
+After every epoch the state is written to build/train/NAME.npz. A run that was interrupted goes on from there
+and ends with the same weights: the order of the images depends on the seed and the epoch alone, and the
+state holds the optimizer's variables and the random seeds of dropout and augmentation.
+"""
+
+import hashlib
+import io
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from rich.console import Console
+
+from course_lib import datasets, weights
+from course_lib.errors import unknown
+from course_lib.progress import ProgressLine
+from course_lib.session import report
+
+from . import recipe as recipes
+from .errors import CourseError
+from .files import csv_text, read_csv, write_all
+from .project import Project
+
+LARGEST = 1_500_000  # bytes of a weights file
+COLUMNS = (
+    "name", "network", "dataset", "parameters", "epochs", "test_accuracy", "test_loss", "seconds", "bytes",
+    "source", "versions", "machine", "date",
+)  # fmt: skip
+
+
+@dataclass
+class Run:
+    """A training under way: what is written after each epoch."""
+
+    model: keras.Model
+    rows: list[dict[str, float]]
+    seconds: float = 0.0
+
+    def variables(self) -> list[keras.Variable]:
+        """Everything that the next epoch depends on."""
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+
+def train(
+    network: str,
+    data: str,
+    project: Project,
+    *,
+    recipe: Path | None = None,
+    restart: bool = False,
+    console: Console | None = None,
+    on_epoch: Callable[[int], None] = lambda epoch: None,
+) -> dict[str, Any]:
+    """Trains `network` on `data` and writes data/weights/NAME.npz, NAME.json and data/measured/weights.csv.
+
+    Args:
+        network: the first half of the recipe's name, such as "stacknet".
+        data: the second half, a data set of `datasets.load`.
+        recipe: another recipe's file.
+        restart: begin anew even where an interrupted run could go on.
+        on_epoch: called with the number of epochs done after each of them.
+
+    Returns:
+        The card.
+
+    Raises:
+        CourseError: no such recipe, one that cannot be followed, or weights that are too large.
+    """
+    console = console or Console()
+    name = f"{network.lower()}-{data}"
+    chosen = recipes.read(recipe or _recipe_path(name, project))
+    try:
+        images = datasets.load(data, **chosen.data)
+        run = _start(name, chosen, images)
+    except (TypeError, ValueError) as error:
+        raise CourseError(f"the recipe of {name} cannot be followed: {error}") from None
+    state = project.build / "train" / f"{name}.npz"
+    print_of_run = _fingerprint(chosen, images)
+    if not restart and _resume(run, state, print_of_run):
+        console.print(f"{name}: going on after epoch {len(run.rows)}.", highlight=False)
+    _epochs(run, name, chosen, images, lambda: _save(run, state, print_of_run), on_epoch)
+    card, packed = _finished(name, run, chosen, images)
+    if len(packed) > LARGEST:
+        raise CourseError(f"{name}: {len(packed):,} bytes of weights; at most {LARGEST:,} are shipped.")
+    _write(card, packed, project)
+    state.unlink(missing_ok=True)
+    console.print(
+        f"[green]✔[/] data/weights/{name}.npz ({len(packed):,} bytes), test accuracy "
+        f"{card['results']['test_accuracy']:.4f} after {len(run.rows)} epochs ({run.seconds:.0f} s)",
+        highlight=False,
+    )
+    return card
+
+
+def _recipe_path(name: str, project: Project) -> Path:
+    folder = project.root / "data" / "recipes"
+    path = folder / f"{name}.toml"
+    if not path.is_file():
+        known = sorted(found.stem for found in folder.glob("*.toml"))
+        raise CourseError(f"{unknown('recipe', name, known)} They lie in data/recipes.")
+    return path
+
+
+def _start(name: str, recipe: recipes.Recipe, images: datasets.Dataset) -> Run:
+    """The network with its first weights."""
+    keras.utils.set_random_seed(recipe.training.seed)
+    model = weights.build_network(
+        recipe.network,
+        recipe.arguments,
+        input_shape=images.train.images.shape[1:],
+        classes=len(images.class_names),
+        **_normalization(images),
+        augmentation=recipe.training.augmentation,
+        name=name,
+    )
+    model.compile(
+        keras.optimizers.get(json.loads(json.dumps(recipe.training.optimizer))),  # a copy: Keras changes it
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    model.optimizer.build(model.trainable_variables)
+    return Run(model, [])
+
+
+def _normalization(images: datasets.Dataset) -> dict[str, list[float]]:
+    """Mean and standard deviation of each channel of the training images, to six digits."""
+    train = images.train.images
+    mean, deviation = train.mean(axis=(0, 1, 2), dtype="float64"), train.std(axis=(0, 1, 2), dtype="float64")
+    return {"mean": mean.round(6).tolist(), "deviation": deviation.round(6).tolist()}
+
+
+def _epochs(run: Run, name: str, recipe, images, save: Callable, on_epoch: Callable[[int], None]) -> None:
+    training, model = recipe.training, run.model
+    count, size = len(images.train.images), training.batch_size
+    steps = -(-count // size)
+    first_rate = training.optimizer["config"]["learning_rate"]
+    with ProgressLine(name, training.epochs * steps) as line:
+        while (done := len(run.rows)) < training.epochs:
+            begun = time.monotonic()
+            factor = recipes.rate_factor(training.rate, training.epochs, run.rows)
+            model.optimizer.learning_rate = first_rate * factor
+            order = np.random.default_rng([training.seed, done]).permutation(count)
+
+            def show(batch: int, logs: dict, done=done) -> None:
+                note = f"epoch {done + 1}/{training.epochs} · loss {logs['loss']:.3g}"
+                line.update(done * steps + batch + 1, note)
+
+            logs = model.fit(
+                images.train.images[order],
+                images.train.labels[order],
+                batch_size=size,
+                shuffle=False,
+                verbose=0,
+                validation_data=images.validation,
+                validation_batch_size=256,
+                callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=show)],
+            ).history
+            row = {key: round(float(values[0]), 6) for key, values in logs.items()}
+            run.rows.append({"epoch": done + 1, "rate": first_rate * factor} | row)
+            run.seconds += time.monotonic() - begun
+            save()
+            on_epoch(done + 1)
+
+
+# --- an interrupted run ----------------------------------------------------------------------------------
+
+
+def _fingerprint(recipe: recipes.Recipe, images: datasets.Dataset) -> str:
+    """A hash of all that the weights depend on besides the versions."""
+    facts = [recipe.as_dict(), images.source, images.train.images.shape, keras.backend.backend()]
+    return hashlib.sha256(json.dumps([*facts, keras.__version__], default=list).encode()).hexdigest()
+
+
+def _save(run: Run, path: Path, fingerprint: str) -> None:
+    arrays = {f"v{i}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(run.variables())}
+    facts = {"fingerprint": fingerprint, "rows": run.rows, "seconds": run.seconds}
+    file = io.BytesIO()
+    np.savez(file, facts=json.dumps(facts), **arrays)
+    write_all({path: file.getvalue()})
+
+
+def _resume(run: Run, path: Path, fingerprint: str) -> bool:
+    """Take up the state of an interrupted run of the same recipe; False where there is none."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            facts = json.loads(str(stored["facts"]))
+            if facts["fingerprint"] != fingerprint:
+                return False
+            for i, variable in enumerate(run.variables()):
+                variable.assign(stored[f"v{i}"])
+    except (OSError, ValueError, KeyError):
+        return False
+    run.rows, run.seconds = facts["rows"], facts["seconds"]
+    return True
+
+
+# --- the result ------------------------------------------------------------------------------------------
+
+
+def _finished(name: str, run: Run, recipe: recipes.Recipe, images) -> tuple[dict[str, Any], bytes]:
+    """The card and the packed weights. All results are those of the rounded weights that are stored."""
+    packed = weights.pack(run.model)
+    run.model.set_weights(weights.unpack(packed))
+    results = {}
+    for part in ("validation", "test"):
+        logs = run.model.evaluate(*getattr(images, part), batch_size=256, verbose=0, return_dict=True)
+        results |= {f"{part}_{key}": round(float(value), 6) for key, value in logs.items()}
+    machine = report()
+    card = {
+        "name": name,
+        "network": recipe.network,
+        "arguments": recipe.arguments,
+        "input_shape": images.train.images.shape[1:],
+        "class_names": images.class_names,
+        **_normalization(images),
+        "parameters": run.model.count_params(),
+        "sha256": weights.digest(packed),
+        "results": results,
+        "dataset": {"name": images.name, **recipe.data},
+        "source": images.source,
+        "probe": weights.probe(run.model).tolist(),
+        "training": recipe.as_dict()["training"],
+        "history": run.rows,
+        "seconds": round(run.seconds, 1),
+        "versions": f"Python {platform.python_version()}, "
+        + ", ".join(f"{package} {version}" for package, version in machine.packages.items()),
+        "machine": machine.gpus[0] if machine.gpus else f"{machine.platform}, {os.cpu_count()} CPU cores",
+        "date": date.today().isoformat(),
+    }
+    return card, packed
+
+
+def _write(card: dict[str, Any], packed: bytes, project: Project) -> None:
+    name, folder = card["name"], project.root / "data" / "weights"
+    path = project.measured / "weights.csv"
+    row = {
+        "epochs": len(card["history"]),
+        "bytes": len(packed),
+        **card["results"],
+        **card,
+        "dataset": card["dataset"]["name"],
+    }
+    rows = [*(old for old in read_csv(path) if old["name"] != name), {key: row[key] for key in COLUMNS}]
+    write_all(
+        {
+            folder / f"{name}.npz": packed,
+            folder / f"{name}.json": json.dumps(card, indent=1, default=list) + "\n",
+            path: csv_text(COLUMNS, sorted(rows, key=lambda row: row["name"])),
+        }
+    )
