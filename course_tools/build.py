@@ -18,6 +18,7 @@ from . import header, outputs, source
 from .errors import CourseError
 from .execute import Result, execute
 from .files import write_all
+from .measure import with_bands_of
 from .project import Lesson, Project
 
 MAX_BYTES = 1_000_000  # of a built notebook: a code-hosting page still shows it
@@ -34,7 +35,8 @@ def build(
 ) -> Result:
     """Executes the lesson's source and writes `solutions/NAME.ipynb` and `notebooks/NAME.ipynb`.
 
-    With `measure`, reading and run time go to data/measured/times.csv first; the header shows them.
+    With `measure`, reading and run time go to data/measured/times.csv first; the header shows them. The
+    bands in data/measured/NAME.csv become those of the source.
 
     Raises:
         CourseError: a rule is broken, a cell raises, a finding leaves its band. Nothing is written then.
@@ -64,7 +66,7 @@ def build(
                 f"{path.name} would have {size / 1e6:.2f} MB, over {MAX_BYTES / 1e6:.0f} MB: "
                 "draw fewer or smaller pictures."
             )
-    write_all(texts)
+    write_all(texts | with_bands_of(result, project))
     return result
 
 

@@ -3,6 +3,7 @@
 import os
 import platform
 from datetime import date
+from pathlib import Path
 
 from rich.console import Console
 
@@ -69,6 +70,26 @@ def measure(
     write_all({path: csv_text(COLUMNS, rows)})
     console.print(f"{len(rows)} rows in {path.relative_to(project.root)}")
     return rows
+
+
+def with_bands_of(result: Result, project: Project) -> dict[Path, str]:
+    """The lesson's measured file with the bands that its source has now, which were set from these rows.
+
+    Args:
+        result: of an execution in the quick profile.
+
+    Returns:
+        The file and its new text; nothing where the file is missing or right.
+    """
+    path = project.measured / f"{result.lesson.name}.csv"
+    rows = read_csv(path)
+    for row in rows:
+        if row["profile"] == "quick" and row["finding"] in result.findings:
+            low, high = result.findings[row["finding"]]["band"]
+            inside = "yes" if low <= float(row["value"]) <= high else "no"
+            row |= {"band_low": low, "band_high": high, "inside": inside}
+    text = csv_text(COLUMNS, rows)
+    return {path: text} if rows and text != path.read_text(encoding="utf-8") else {}
 
 
 def _rows(lesson: Lesson, profile: str, seed: int, threads: int, result: Result) -> list[dict]:

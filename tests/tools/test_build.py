@@ -7,6 +7,8 @@ import pytest
 
 from course_tools.build import build, stale
 from course_tools.errors import CourseError
+from course_tools.files import read_csv
+from course_tools.measure import measure
 from course_tools.project import Project
 
 
@@ -46,6 +48,14 @@ def test_building_twice_gives_the_same_bytes_and_measures_only_when_asked(projec
     assert {"source_sha256", "library_sha256", "requirements_sha256", "versions"} < set(
         solution.metadata.course
     )
+
+
+def test_measured_rows_get_the_bands_of_the_source(project, change):
+    measure(project.lessons[0], project, seeds=1, threads=(1,))
+    narrower = change("band=(0.9, 1.1)", "band=(0.95, 1.05)")
+    build_first(narrower)
+    (row,) = read_csv(narrower.measured / "01_small.csv")
+    assert (row["band_low"], row["band_high"], row["inside"], row["value"]) == ("0.95", "1.05", "yes", "1")
 
 
 def test_stale_notebooks_are_named(project, change):
