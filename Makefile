@@ -102,6 +102,7 @@ test-jax: | $(BIN)/uv  ## the library's tests on JAX, in an environment without 
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-jax
 	$(BIN)/uv pip install --python .venv-jax --compile-bytecode --constraint requirements.txt --editable ".[jax,dev]"
 	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(PARALLEL) --ignore tests/test_notebooks.py --ignore tests/tools \
+	  --ignore tests/grading \
 	  --ignore tests/test_environment.py
 
 test-twins: setup  ## every keras.applications twin at two sizes, with and without its classifier (an hour or so)
