@@ -45,6 +45,7 @@ def _grade(
         outcome.hint = "The exercises before it took the whole time that a notebook has."
         return outcome
     before, whole = needed(exercise, repaired, release)
+    verdict = None
     try:
         verdict = _run(before, exercise, release, server, deadline, cell, outcome)
         missing = verdict["state"] == "failed" and verdict["missing"] not in ("", *exercise.check["names"])
@@ -53,14 +54,13 @@ def _grade(
             verdict = _run(before, exercise, release, server, deadline, cell, outcome)
     except Dead as reason:
         outcome.hint = f"Your code was stopped: {reason}."
-        verdict = None
     protected = frozenset(exercise.check["names"]) | code.names(exercise.check["source"])[1]
     protected = protected - exercise.defines
     imported = release.imported
     outcome.acts += scan.reasons(cell.source, exercise.stub, imported, protected & imported)
     for text in set(before) & _own(repaired):
         outcome.acts += scan.reasons(text, release.code, imported, protected & imported)
-    outcome.acts = list(dict.fromkeys(outcome.acts))
+    outcome.acts = list(dict.fromkeys(map(_plain, outcome.acts)))
     if verdict:
         outcome.state = str(verdict["state"])
         outcome.points = exercise.points if outcome.state == "passed" else 0
@@ -90,7 +90,7 @@ def _run(
         cell.outputs = ran.outputs if cell.cell_type == "code" else []
         outcome.error = ""
         if error := ran.error:
-            outcome.error = _plain(f"Your cell stopped with {error.ename}: {error.evalue}")[:500]
+            outcome.error = _plain(f"Your cell stopped with {error.ename}: {error.evalue}")[:500].rstrip(": ")
         verdict = kernel.run("", check=exercise.check, deadline=deadline).verdict
         if verdict is None:
             kernel.acts.append("its check ended without a verdict")
@@ -155,5 +155,6 @@ def _own(repaired: Repaired) -> set[str]:
 
 
 def _plain(text: str) -> str:
-    """Without terminal colours and the grader's own names."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", text).strip()
+    """Without terminal colours, and with nothing that cannot be stored."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text).replace("\x00", "")
+    return text.encode("utf-8", "replace").decode().strip()

@@ -119,7 +119,7 @@ def _problem(parts: tuple[str, ...], lessons: list[str], root: Path, problem: st
 def _who(parts: tuple[str, ...], lessons: list[str], root: Path) -> tuple[str, str, str, bool]:
     """Student, lesson and number, and whether a name tells the student: not only as the nearest folder."""
     stems = [Path(parts[-1]).stem, *reversed(parts[:-1])]  # the nearest first
-    told = [names.split(stem, lessons) for stem in stems]
+    told = [names.split(stem.removesuffix(".ipynb"), lessons) for stem in stems]
     lesson = next((its_lesson for _, its_lesson, _ in told if its_lesson), "")
     for student, _, number in [*(entry for entry in told if entry[2]), *told]:
         if student:

@@ -5,6 +5,7 @@ import logging
 import shutil
 import warnings
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 
 import nbformat
@@ -51,12 +52,19 @@ def record(result: Result, notebook: NotebookNode, release: Release, out: Path, 
     from sqlalchemy.exc import SAWarning
 
     logging.getLogger("traitlets").setLevel(logging.ERROR)
+    try:
+        nbformat.validate(notebook)
+        nbformat.writes(notebook).encode()
+    except Exception:  # a student's process can send any output
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs = []
     warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own queries cause them
     notebook = with_outputs(notebook, {outcome.name: outcome for outcome in result.outcomes})
     name, database = release.name, f"sqlite:///{out / 'gradebook.db'}"
     with Gradebook(database) as opened:
         opened.update_or_create_student(result.student)
-        stamp = {"timestamp": time.astimezone().replace(tzinfo=None)} if time else {}
+        stamp = {"timestamp": time.astimezone(UTC).replace(tzinfo=None)} if time else {}
         opened.update_or_create_submission(name, result.student, **stamp)
     resources = {
         "nbgrader": {"notebook": name, "assignment": name, "student": result.student, "db_url": database},

@@ -113,8 +113,10 @@ class Kernel:
         sent = self._session.send(self._shell, "execute_request", content | {"stop_on_error": False})
         ran, size, replied, idle = Ran(), 0, 0.0, False
         begin, looked = time.monotonic(), 0.0
-        while not (replied and (idle or time.monotonic() > replied + 2)):
+        while not (replied and idle):
             now = time.monotonic()
+            if replied and now > replied + 5:  # a message beyond the limit was cut off, and others with it
+                self._kill(f"it printed more than {self.limits.output / 1e6:g} MB")
             if now - begin > self.limits.cell_seconds:
                 self._kill(f"it ran for more than {self.limits.cell_seconds:g} s")
             if deadline and now > deadline:
@@ -130,7 +132,7 @@ class Kernel:
                 self._kill("it ended the kernel")
             while self._shell.poll(0):
                 reply = self._receive(self._shell)
-                if reply and reply["parent_header"].get("msg_id") == sent["header"]["msg_id"]:
+                if reply and _answers(reply, sent):
                     replied = time.monotonic()
             for _ in range(200):  # then look at the limits again
                 if not self._iopub.poll(0):
@@ -140,7 +142,7 @@ class Kernel:
                 if size > self.limits.output:
                     self._kill(f"it printed more than {self.limits.output / 1e6:g} MB")
                 message = self._read(frames)
-                if not message or message["parent_header"].get("msg_id") != sent["header"]["msg_id"]:
+                if not message or not _answers(message, sent):
                     continue
                 if message["msg_type"] == "status":
                     idle = idle or message["content"].get("execution_state") == "idle"
@@ -194,6 +196,12 @@ class Kernel:
             self._socket.close()
 
 
+def _answers(message: dict, sent: dict) -> bool:
+    """Whether a message belongs to the one that was sent."""
+    parent = message.get("parent_header")
+    return isinstance(parent, dict) and parent.get("msg_id") == sent["header"]["msg_id"]
+
+
 def _collect(message: dict, outputs: list[NotebookNode]) -> None:
     """Adds an output as a notebook would hold it; text that follows text is joined."""
     if message["msg_type"] == "clear_output":
@@ -206,6 +214,8 @@ def _collect(message: dict, outputs: list[NotebookNode]) -> None:
     except (ValueError, KeyError):
         return
     last = outputs[-1] if outputs else None
+    if output.output_type == "stream" and not isinstance(output.text, str):
+        return
     if last and last.output_type == output.output_type == "stream" and last.name == output.name:
         last.text += output.text
     else:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import nbformat
 from nbformat.notebooknode import NotebookNode
@@ -13,6 +14,7 @@ from nbformat.notebooknode import NotebookNode
 from .. import source
 from ..build import student_version
 from ..errors import CourseError
+from ..files import write_all
 from ..project import Lesson, Project
 
 HIDDEN_BEGIN, HIDDEN_END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
@@ -166,8 +168,8 @@ def _asked(before: list[NotebookNode]) -> str:
     return text[headings[-1].start() :] if headings else text
 
 
-def write_to_gradebook(release: Release, project: Project, gradebook) -> None:
-    """Puts the lesson's cells into an nbgrader gradebook.
+def write_to_gradebook(release: Release, project: Project, gradebook: Path) -> None:
+    """Puts the lesson's cells into an nbgrader gradebook, and beside it what its formgrader lists.
 
     Raises:
         CourseError: exercises were added or taken away since submissions were graded into it.
@@ -179,3 +181,6 @@ def write_to_gradebook(release: Release, project: Project, gradebook) -> None:
             f"{release.name} has other exercises than when {gradebook.name} was made ({error}). "
             "Grade into another folder: --out FOLDER."
         ) from None
+    name = f"{release.name}/{release.name}.ipynb"
+    texts = {"source": release.complete, "release": release.notebook}
+    write_all({gradebook.parent / key / name: nbformat.writes(text) + "\n" for key, text in texts.items()})

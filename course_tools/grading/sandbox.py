@@ -49,6 +49,7 @@ def environment(work: Path) -> dict[str, str]:
         "PYTHONNOUSERSITE": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",  # macOS
         "CUDA_VISIBLE_DEVICES": "",  # marks must not depend on a GPU; a forked process could not use it
     }
 
@@ -92,6 +93,8 @@ def _wall(work: Path | None) -> list[str]:
         wall += ["--ro-bind", path, path]
     if work:
         wall += ["--bind", str(work), str(work), "--chdir", str(work)]
+    for path in ("/tmp", "/dev", "/"):  # nothing can be left for the next kernel
+        wall += ["--remount-ro", path]
     return wall
 
 

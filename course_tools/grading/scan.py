@@ -46,15 +46,17 @@ def reasons(answer: str, stub: str, imported: frozenset[str], protected: frozens
     modules = imported | _imported(tree)
     found: dict[str, None] = {}
     for node in ast.walk(tree):
-        for reason in _of(node, modules, protected):
+        for reason in _of(node, modules):
             found[reason] = None
+    for name in sorted((code.names(answer)[0] - _imported(tree)) & protected):
+        found[f"gives {name}, which the check uses, another meaning"] = None
     for word in sorted(_words(tree) - allowed):
         if word in WORDS or word.startswith("__") and word.endswith("__") and word not in CLASS_METHODS:
             found[f"uses {word}"] = None
     return list(found)
 
 
-def _of(node: ast.AST, modules: frozenset[str], protected: frozenset[str]):
+def _of(node: ast.AST, modules: frozenset[str]):
     if isinstance(node, ast.Import):
         yield from (f"imports {a.name}" for a in node.names if a.name.split(".")[0] in MODULES)
     elif isinstance(node, ast.ImportFrom):
@@ -71,10 +73,6 @@ def _of(node: ast.AST, modules: frozenset[str], protected: frozenset[str]):
             root = root.value
         if isinstance(root, ast.Name) and root.id in modules:
             yield f"replaces a part of {root.id}"
-    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in protected:
-        yield f"gives {node.id}, which the check uses, another meaning"
-    elif isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in protected:
-        yield f"gives {node.name}, which the check uses, another meaning"
 
 
 def _tree(source: str) -> ast.Module | None:

@@ -15,7 +15,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 def excess(root: int, own: set[int], folder: Path, limits: Limits) -> str:
     """Which limit the processes below `root`, those in `own` aside, have passed; "" when none."""
     found = [pid for pid in tree(root) if pid not in own]
-    if len(found) > limits.processes:
+    if len(found) > limits.processes and sum(map(_runs, found)) > limits.processes:
         return f"it started more than {limits.processes} processes"
     if sum(map(_resident, found)) > limits.memory and sum(map(_share, found)) > limits.memory:
         return f"it used more than {limits.memory / 1e9:g} GB of memory"
@@ -61,6 +61,13 @@ def kill_tree(root: int) -> None:
                 os.kill(pid, 9)
         if len(processes) == 1:
             return
+
+
+def _runs(pid: int) -> bool:
+    """Whether it is more than the entry of a process that has ended."""
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _resident(pid: int) -> float:

@@ -13,7 +13,7 @@ from submissions import LESSON, POINTS, before, code, filled, put, released, rig
 
 from course_tools.cli import app
 from course_tools.errors import CourseError
-from course_tools.grading import gradebook, run, sandbox
+from course_tools.grading import answers, gradebook, run, sandbox
 from course_tools.grading.limits import Limits
 from course_tools.project import Project
 
@@ -118,6 +118,7 @@ def test_nbgraders_gradebook_holds_the_marks_and_formgrader_finds_the_notebooks(
         assert submission.needs_manual_grade
         assert opened.find_submission(LESSON, "solutions").code_score == 13
     assert (out / "autograded" / "anna" / LESSON / f"{LESSON}.ipynb").exists()
+    assert (out / "source" / LESSON / f"{LESSON}.ipynb").exists()  # formgrader lists the lessons found here
     assert "CourseDirectory.root" in (out / "nbgrader_config.py").read_text()
     assert sqlite3.connect(out / "gradebook.db").execute("pragma integrity_check").fetchone() == ("ok",)
 
@@ -143,7 +144,7 @@ def test_only_what_changed_is_graded_again(tmp_path, monkeypatch):
     folder, out = tmp_path / "in", tmp_path / "out"
     put(folder / f"anna_{LESSON}.ipynb", filled(right("count_c3")))
     put(folder / f"ben_{LESSON}.ipynb", filled(right("count_c3")))
-    whole, asked = run.answers.grade, []
+    whole, asked = answers.grade, []
 
     def fails_once(repaired, release, server):
         asked.append(repaired.answers["count_c3"])
@@ -151,7 +152,7 @@ def test_only_what_changed_is_graded_again(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return whole(repaired, release, server)
 
-    monkeypatch.setattr(run.answers, "grade", fails_once)
+    monkeypatch.setattr(answers, "grade", fails_once)
     with pytest.raises(KeyboardInterrupt):
         grade(folder, out)
     assert len(list((out / "results").rglob("*.json"))) == 1  # the mark already given is there

@@ -181,6 +181,11 @@ def test_only_the_cells_that_an_answer_needs_are_run():
     assert need("rbf_scores", filled(reused | right("count_c3"))) == ([solutions()["count_c3"]], False)
 
 
+def test_a_local_name_is_no_reason_to_look():
+    answer = "def f(x):\n    check, np = 1, 2\n    return check + np"
+    assert scan.reasons(answer, "", frozenset({"np", "check"}), frozenset({"np", "check"})) == []
+
+
 def test_right_answers_give_no_reason_to_look():
     for exercise in RELEASE.automatic:
         imported = RELEASE.imported

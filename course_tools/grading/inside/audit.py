@@ -13,7 +13,7 @@ _HELPERS = {
     "stack": ("inspect", "traceback"),
     "frame": ("inspect",),
     "process": ("subprocess", "multiprocessing", "os", "pty", "concurrent"),
-    "open": ("pathlib", "codecs", "shutil"),
+    "open": ("pathlib", "codecs", "shutil", "IPython"),  # IPython has an `open` of its own
     "thread": ("threading", "concurrent", "multiprocessing"),
     "": (),
 }
@@ -118,7 +118,7 @@ def _outside(path: str) -> bool:
         full, here = os.path.abspath(path), os.getcwd()
     except OSError:
         return False
-    return not full.startswith((here + os.sep, "/dev/", "/proc/self/", *_places))
+    return full != here and not full.startswith((here + os.sep, "/dev/", "/proc/self/", *_places))
 
 
 def _by_student(helpers: tuple[str, ...]) -> bool:

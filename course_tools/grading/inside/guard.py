@@ -6,18 +6,13 @@ noticed and put back first. The check's text comes over the grader's own socket 
 the verdict goes back there; neither passes through IPython.
 """
 
+import functools
 import linecache
-import sys
 import types
-from collections.abc import Iterator
 
 import audit
+import kept
 from link import Link
-
-MODULES = ("builtins", "course_lib", "numpy", "math", "operator", "json", "random", "linecache", "contextlib")
-MODULES += ("keras.src.ops", "keras.src.backend.common", "IPython.core.interactiveshell", "numbers")
-_KINDS = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.ModuleType)
-_ALLOWED = {f"builtins.{name}" for name in ("input", "_", "exit", "quit")}  # the kernel changes them itself
 
 
 class Guard:
@@ -29,7 +24,7 @@ class Guard:
         checks._RAISE = True
         self._shell, self._link, self._genuine, self._checks = shell, link, genuine, checks
         self._seen: set[str] = set()
-        self._kept = list(_entries())
+        self._kept = kept.Kept()
 
     def watch(self) -> None:
         """Begins to report acts of the student's code."""
@@ -43,9 +38,9 @@ class Guard:
     def check(self) -> None:
         """Asks the grader for the check, runs it, and sends the verdict with the number that came along."""
         audit.watch(None)
+        self._put_back()
         self._link.send({"want": True})
         task = self._link.receive()
-        self._put_back()
         self._checks._RAISE = True
         audit.watch(self._report)
         verdict = self._judge(task)
@@ -54,26 +49,28 @@ class Guard:
         self._link.send({"verdict": task["nonce"], **verdict})
 
     def _put_back(self) -> None:
-        for holder, key, value, code in self._kept:
-            now = holder.get(key) if isinstance(holder, dict) else vars(holder).get(key)
-            changed = now is not value
-            if not changed and code is not None:
-                changed = value.__code__ is not code[0] or value.__defaults__ is not code[1]
-            if not changed:
-                continue
-            name = f"{getattr(holder, '__name__', None) or holder.get('__name__', 'sys.modules')}.{key}"
-            if code is not None:
-                value.__code__, value.__defaults__ = code
-            if isinstance(holder, dict):
-                holder[key] = value
-            else:
-                setattr(holder, key, value)
-            self._report(f"replaces {name}")
+        for text in self._kept.put_back():
+            self._report(text)
+
+    def _seen_through(self, value: object) -> object:
+        """The student's function, which now reports an answer that decides itself what it equals."""
+        if not isinstance(value, types.FunctionType):
+            return value
+
+        @functools.wraps(value)
+        def called(*args, **kwargs):
+            result = value(*args, **kwargs)
+            for part in result if isinstance(result, list | tuple) else (result,):
+                if kept.pretends(part):
+                    self._report(f"returns a {type(part).__name__} that decides itself what it equals")
+            return result
+
+        return called
 
     def _judge(self, task: dict) -> dict:
         student, name = self._shell.user_ns, task["name"]
         namespace = dict(self._genuine)
-        namespace |= {key: student[key] for key in task["names"] if key in student}
+        namespace |= {key: self._seen_through(student[key]) for key in task["names"] if key in student}
         checks = self._checks
 
         class Sealed(checks.Check):
@@ -123,29 +120,3 @@ class Guard:
             return {"state": "failed", "hint": hint, "hidden": True, "missing": missing}
         hint = f"{stopped}: {str(error)[:200]}".strip(": ")
         return {"state": "failed", "hint": hint, "hidden": False, "missing": missing}
-
-
-def _entries() -> Iterator[tuple]:
-    """What must not change: (holder, key, value, a function's code and defaults or None)."""
-    for name, module in list(sys.modules.items()):
-        if not isinstance(module, types.ModuleType) or not _guarded(name):
-            continue
-        yield sys.modules, name, module, None
-        for key, value in list(vars(module).items()):
-            if not isinstance(value, _KINDS) and not callable(value):
-                continue
-            if f"{name}.{key}" in _ALLOWED:
-                continue
-            yield vars(module), key, value, _code(value)
-            if isinstance(value, type) and value.__module__ == name and value.__flags__ & 1 << 9:
-                for inner, member in list(vars(value).items()):
-                    if callable(member) or isinstance(member, staticmethod | classmethod | property):
-                        yield value, inner, member, _code(member)
-
-
-def _guarded(name: str) -> bool:
-    return any(name == wanted or name.startswith(f"{wanted}.") for wanted in MODULES)
-
-
-def _code(value: object) -> tuple | None:
-    return (value.__code__, value.__defaults__) if isinstance(value, types.FunctionType) else None

@@ -25,6 +25,8 @@ def run(connection: dict, link: Link, genuine: dict) -> None:
     application.initialize([])
     shell = application.shell
     shell.user_ns.update(genuine)
+    for name in ("exit", "quit"):  # a cell that ends with it has done no harm
+        shell.user_ns_hidden[name] = shell.user_ns[name] = lambda *_: None
     guard = Guard(shell, link, genuine)
     shell.user_ns_hidden[CHECK] = shell.user_ns[CHECK] = guard.check
     guard.watch()

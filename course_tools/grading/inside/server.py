@@ -25,7 +25,8 @@ import audit
 from link import Closed, Link
 
 WARM = ("ipykernel.kernelapp", "ipykernel.ipkernel", "matplotlib.pyplot", "matplotlib_inline.backend_inline")
-PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
+WARM += ("numpy.testing",)  # loaded late by NumPy; the guard must know it
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 
 
 def main() -> None:
@@ -54,11 +55,11 @@ def _serve(link: Link, genuine: dict, alone: bool) -> None:
     kernel = 0
     while True:
         request = link.receive(0.03)
-        if kernel:
-            pid, status = os.waitpid(kernel, os.WNOHANG)
-            if pid:
-                kernel = 0
-                link.send({"ended": status})
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:  # a kernel's orphans are ours, too
+                if ended[0] == kernel:
+                    kernel = 0
+                    link.send({"ended": ended[1]})
         if request is None:
             continue
         if request["do"] == "stop":
@@ -94,6 +95,7 @@ def _become_kernel(link: Link, request: dict, genuine: dict) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
         _prctl(PR_SET_DUMPABLE, 1)
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # without the server it ends, too
         with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")  # when memory runs out, this process goes first
         size = request["file_bytes"]

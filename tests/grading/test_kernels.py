@@ -1,0 +1,138 @@
+"""Kernels: what students' code can see and reach in the sandbox, and what ends it in either case."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from course_tools.grading import sandbox
+from course_tools.grading.kernels import Dead
+from course_tools.grading.limits import Limits
+from course_tools.grading.servers import Server
+
+ROOT = Path(__file__).resolve().parents[2]
+MODES = ["open"] if sandbox.works() else ["sandbox", "open"]
+IMPORTS = {"a": "import numpy as np\nfrom course_lib.checks import check"}
+LIMITS = Limits(cell_seconds=10, memory=1.5e9, processes=20, output=1e5, file=1e6)
+CHECK = "with check('f') as c:\n    c.equal(f(2), 4, hint='Double it.')\n\nassert f(3) == 6"
+
+
+@pytest.fixture(scope="module", params=MODES)
+def server(request):
+    made = Server(IMPORTS, LIMITS, closed=request.param == "sandbox")
+    yield made
+    made.close()
+
+
+def said(server: Server, source: str) -> str:
+    kernel = server.kernel("a")
+    try:
+        return "".join(output.get("text", output.get("ename", "")) for output in kernel.run(source).outputs)
+    finally:
+        kernel.close()
+
+
+def checked(server: Server, source: str) -> tuple[dict, list[str]]:
+    task = {"name": "f", "source": CHECK, "hidden": [[3, 4]], "names": ["f"]}
+    kernel = server.kernel("a")
+    try:
+        kernel.run(source)
+        return kernel.run("", check=task).verdict, kernel.acts
+    finally:
+        kernel.close()
+
+
+def test_what_is_visible_and_writable(server):
+    places = [
+        ROOT / "solutions",
+        ROOT / "tests",
+        ROOT / "course_tools/cli.py",
+        Path(__file__),
+        Path.home() / ".ssh",
+    ]
+    hidden = [str(place) for place in places if place.exists()]
+    open_to = said(server, f"import os\nprint([p for p in {hidden!r} if os.path.exists(p)])")
+    writable = said(
+        server,
+        "import os, sys, course_lib\n"
+        "places = [course_lib.__file__, sys.prefix, '/usr', '/etc', '/', '/tmp', '/dev/shm']\n"
+        "print([p for p in places if os.access(p, os.W_OK)], os.access('.', os.W_OK))",
+    )
+    network = said(server, "import socket\nprint([name for _, name in socket.if_nameindex()])")
+    if server.closed:
+        assert (open_to, writable, network) == ("[]\n", "[] True\n", "['lo']\n")
+    else:
+        assert open_to == f"{hidden}\n" and writable.endswith(" True\n")
+
+
+def test_no_capability_is_left_and_the_server_cannot_be_read(server):
+    if sys.platform == "linux":
+        denied = said(server, "import os\nopen(f'/proc/{os.getppid()}/mem', 'rb').read(1)")
+        power = said(server, "print(open('/proc/self/status').read())").split("CapEff:")[1].split()[0]
+        if server.closed:
+            assert int(power, 16) == 0
+        if server.closed or os.getuid():  # root may read everything
+            assert denied == "PermissionError"
+
+
+def test_each_kernel_starts_anew(server):
+    said(server, "x = 1\nopen('left.txt', 'w').write('x')\nimport numpy\nnumpy.array = None")
+    assert said(server, "import os, numpy\nprint('x' in globals(), os.listdir('.'), numpy.array([1]))") == (
+        "False [] [1]\n"
+    )
+
+
+@pytest.mark.parametrize(("source", "reason"), [
+    ("while True: pass", "more than 10 s"),
+    ("import numpy\nkept = [numpy.ones(10**7) for _ in range(1000)]", "GB of memory"),
+    ("import subprocess\nfor _ in range(30): subprocess.Popen(['sleep', '99'])\nwhile 1: pass", "processes"),
+    ("print('x' * 10**6)", "printed more than"),
+    ("while True: print('x' * 1000)", "printed more than|ran for more than"),  # too much at once is dropped
+    ("import os\nos.kill(os.getpid(), 9)", "ended the kernel"),
+])  # fmt: skip
+def test_what_ends_a_kernel(server, source, reason):
+    kernel = server.kernel("a")
+    try:
+        with pytest.raises(Dead, match=reason):
+            kernel.run(source)
+    finally:
+        kernel.close()
+    assert said(server, "print('again')") == "again\n"
+
+
+def test_a_server_that_was_killed_is_started_again(server):
+    old = server.pid
+    if server.closed:
+        said(server, "import os\nos.kill(-1, 9)")
+    else:
+        said(server, "print()")
+        os.kill(old, 9)
+    assert said(server, "print('again')") == "again\n"
+    assert server.pid != old
+
+
+@pytest.mark.parametrize(("answer", "state", "hint", "hidden"), [
+    ("def f(x): return 2 * x", "passed", "", False),
+    ("def f(x): return x + 1", "failed", "Double it.", False),
+    ("def f(x): return 4", "failed", "", True),
+    ("def f(x): raise NotImplementedError", "unanswered", "", False),
+    ("def f(x): return g(x)", "failed", "g, which is not defined", False),
+    ("def f(x):\n    if x == 3: raise ValueError('secret 3')\n    return 4", "failed", "ValueError", True),
+    ("def f(x): raise SystemExit", "failed", "SystemExit", False),
+])  # fmt: skip
+def test_verdicts(server, answer, state, hint, hidden):
+    verdict, acts = checked(server, answer)
+    assert (verdict["state"], verdict["hidden"]) == (state, hidden)
+    assert hint in verdict["hint"] and "secret" not in verdict["hint"] and not acts
+    assert verdict["missing"] == ("g" if "g(x)" in answer else "")
+
+
+def test_what_was_replaced_is_put_back_before_the_check(server):
+    verdict, acts = checked(server, "import numpy.testing, builtins\nfrom course_lib import checks\n"
+                            "numpy.testing.assert_equal = builtins.print = checks.Check.equal = None\n"
+                            "check = None\ndef f(x): return 2 * x")  # fmt: skip
+    assert verdict["state"] == "passed"
+    assert {"replaces builtins.print", "replaces Check.equal", "replaces numpy.testing.assert_equal"} <= set(
+        acts
+    )
