@@ -1,6 +1,7 @@
 """The start of a lesson: backend, seed, plot style, and a report of the machine."""
 
 import importlib.util
+import logging
 import os
 import platform
 import sys
@@ -58,6 +59,8 @@ def start(seed: int | None = None) -> None:
         ImportError: no backend is installed.
     """
     _load(_choose_backend())
+    # TensorFlow's warnings about tracing hold addresses, and nothing in them helps a student.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     import keras
     import matplotlib.pyplot as plt
 

@@ -12,6 +12,7 @@ import pytest
 
 from course_tools import source
 from course_tools.build import stale
+from course_tools.files import read_csv
 from course_tools.project import Project
 
 PROJECT = Project()
@@ -62,6 +63,12 @@ def nbval(tmp_path_factory) -> tuple[dict[str, list[str]], list[dict]]:
     return failures, rows
 
 
+def measured_findings(lesson) -> set[str]:
+    """The findings of a lesson, from its measured rows in the quick profile."""
+    rows = read_csv(PROJECT.measured / f"{lesson.name}.csv")
+    return {row["finding"] for row in rows if row["profile"] == "quick"}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_notebook_runs_and_shows_what_is_stored(name, nbval):
     assert not nbval[0][name], "\n".join(nbval[0][name])
@@ -81,9 +88,11 @@ def test_every_finding_stays_in_its_band(name, nbval):
     notebook = nbformat.read(PROJECT.root / name, as_version=4)
     rows = [r for r in nbval[1] if r["kind"] == "finding" and r["folder"] == folder]
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    mine = [row for row in rows if f'"{row["name"]}"' in code]
-    assert [f"{r['name']} = {r['value']} outside {r['band']}" for r in mine if not r["inside"]] == []
-    assert bool(mine) == ("finding(" in code), "a lesson's findings did not reach the log"
+    measured = measured_findings(PROJECT.find([name])[0])
+    mine = {row["name"]: row for row in rows if row["name"] in measured}
+    assert [f"{n} = {r['value']} outside {r['band']}" for n, r in mine.items() if not r["inside"]] == []
+    assert set(mine) == measured, "a lesson's findings did not reach the log"
+    assert bool(measured) == ("finding(" in code), "findings without measured rows: course measure"
 
 
 def test_names_of_exercises_and_findings_are_unique_in_the_course(nbval):
@@ -92,6 +101,7 @@ def test_names_of_exercises_and_findings_are_unique_in_the_course(nbval):
     for folder in KINDS:
         found = [r["name"] for r in nbval[1] if r["kind"] == "finding" and r["folder"] == folder]
         assert len(found) == len(set(found))
+        assert set(found) == set().union(*map(measured_findings, PROJECT.lessons))
 
 
 @pytest.mark.parametrize("name", NAMES)
