@@ -14,6 +14,8 @@ PICTURES = {  # file in docs/pictures -> lesson, beginning of the alternative te
     "atlas.png": ("00_start_here", "A chart of networks"),
     "filters.png": ("01_convolution", "Six pictures of a temple"),
     "printing.png": ("03_lenet5", "Three rows of ten pictures"),
+    "starts.png": ("06_initialization", "Training loss by epoch for nine starts"),
+    "degradation.png": ("09_resnet", "Two panels of training loss over the epochs"),
 }
 
 

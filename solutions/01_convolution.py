@@ -34,7 +34,7 @@ from course_lib.visualization import feature_maps, input_gradient
 # ## 1 · Predict
 #
 # Guess before you run anything: write your guess in place of `None`. A wrong guess costs nothing and helps you
-# remember; no guess is allowed too. The wrap-up compares.
+# remember; you may leave one out, too. The wrap-up compares.
 #
 # **The slides ask**: an image of 227x227x3 meets K = 96 filters of size F = 11 with stride S = 4 and no padding (P = 0).
 

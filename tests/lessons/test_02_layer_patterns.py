@@ -6,11 +6,9 @@ from planted import solution, state, transcript
 LESSON = "02_layer_patterns"
 
 STUBS = {
-    "halvings": "def halvings(side):",
     "field_of_stack": "def field_of_stack(windows):",
     "stack_parameters": "def stack_parameters(depth, size, inputs, channels):",
     "training_bytes": "def training_bytes(volumes, parameters, *, batch_size, slots=1, value_bytes=4):",
-    "test_time_values": "def test_time_values(volumes):",
     "make_it_fit": "def make_it_fit(build, *, budget, wanted, least, choices):",
 }
 
@@ -36,32 +34,6 @@ def assert_hinted(exercise: str, wrong: str, words: str) -> None:
     """The answer fails, and the student reads these words."""
     assert state(LESSON, exercise, wrong) == "failed"
     assert words in transcript(LESSON, exercise, wrong)
-
-
-# --- halvings ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        ("return int(np.log2(side))", "3 is odd: stop"),
-        ("return len(bin(side)) - 2", "12 → 6 → 3 are two"),
-        ("return 2 if side == 12 else int(np.log2(side))", "Stop at the first odd number"),
-        ("return 0 if side % 2 else 2", "five times"),
-        ("halvings = side // 2", "is there a return?"),
-    ],
-)
-def test_halvings_wrong(body, words):
-    assert_hinted("halvings", answer("halvings", body), words)
-
-
-def test_halvings_hard_coded_for_what_is_shown():
-    body = "return {12: 2, 32: 5, 224: 5}.get(side, 0)"
-    assert state(LESSON, "halvings", answer("halvings", body)) == "failed"
-
-
-def test_halvings_right_in_other_words():
-    assert state(LESSON, "halvings", answer("halvings", "return (side & -side).bit_length() - 1")) == "passed"
 
 
 # --- receptive field ---------------------------------------------------------------------------------------
@@ -176,35 +148,6 @@ fixed = parameters + parameters + slots * parameters
 return (fixed + per_image * batch_size) * value_bytes
 """
     assert state(LESSON, "training_bytes", answer("training_bytes", body)) == "passed"
-
-
-# --- test time ---------------------------------------------------------------------------------------------
-
-SIZES = "sizes = [int(np.prod(volume)) for volume in volumes]\n"
-
-
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        (SIZES + "return sum(sizes)", "Older volumes are dropped"),
-        (SIZES + "return max(sizes)", "A layer needs its input"),
-        (SIZES + "return 2 * max(sizes)", "two different volumes"),
-        (SIZES + "return sum(sorted(sizes)[-2:])", "need not be neighbours"),
-        (SIZES + "return sizes[0] + sizes[1] + len(volumes) - 4", "no neighbours here"),
-        (SIZES + "max(a + b for a, b in zip(sizes, sizes[1:]))", "is there a return?"),
-    ],
-)
-def test_test_time_wrong(body, words):
-    wrong = answer("test_time_values", body)
-    if "len(volumes)" in body:  # right on the first example, by chance
-        assert state(LESSON, "test_time_values", wrong) == "failed"
-    else:
-        assert_hinted("test_time_values", wrong, words)
-
-
-def test_test_time_right_in_other_words():
-    body = SIZES + "return int(np.convolve(sizes, [1, 1], mode='valid').max())"
-    assert state(LESSON, "test_time_values", answer("test_time_values", body)) == "passed"
 
 
 # --- make it fit -------------------------------------------------------------------------------------------
