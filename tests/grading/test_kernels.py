@@ -1,5 +1,6 @@
 """Kernels: what students' code can see and reach in the sandbox, and what ends it in either case."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -104,7 +105,8 @@ def test_what_ends_a_kernel(server, source, reason):
 def test_a_server_that_was_killed_is_started_again(server):
     old = server.pid
     if server.closed:
-        said(server, "import os\nos.kill(-1, 9)")
+        with contextlib.suppress(Dead):  # whether the kernel sees the end of its cell is a race
+            said(server, "import os\nos.kill(-1, 9)")
     else:
         said(server, "print()")
         os.kill(old, 9)

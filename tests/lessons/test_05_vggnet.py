@@ -121,7 +121,7 @@ def test_stack_or_one_right_in_other_words():
         ("return out, int(np.prod(out))", "return out, 4 * int(np.prod(out))", "not bytes"),
         ("size * size * volume[2] * filters", "(size * size * volume[2] + 1) * filters", "Without biases"),
         ("size * size * volume[2] * filters", "size * size * filters", "full depth"),
-        ("size * size * volume[2] * filters", "size * size * filters * filters", "The depth of the volume"),
+        ("size * size * volume[2] * filters", "size * size * filters * filters", "as deep as the volume"),
         ("size * size * volume[2] * filters", "9 * volume[2] * filters", "This one is 1x1"),
         ("volume[1] // 2, volume[2])", "volume[1] // 2, volume[2] // 2)", "Pooling keeps the depth"),
         ("inputs * units", "volume[-1] * units", "every value of the volume"),
