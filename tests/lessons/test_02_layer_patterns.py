@@ -1,39 +1,9 @@
 """Planted answers for lesson 2: wrong ones of likely kinds, and right ones in other words."""
 
 import pytest
-from planted import solution, state, transcript
+from planted import Lesson
 
-LESSON = "02_layer_patterns"
-
-STUBS = {
-    "field_of_stack": "def field_of_stack(windows):",
-    "stack_parameters": "def stack_parameters(depth, size, inputs, channels):",
-    "training_bytes": "def training_bytes(volumes, parameters, *, batch_size, slots=1, value_bytes=4):",
-    "make_it_fit": "def make_it_fit(build, *, budget, wanted, least, choices):",
-}
-
-
-@pytest.mark.parametrize("exercise", STUBS)
-def test_solution_passes_and_stub_is_unanswered(exercise):
-    assert state(LESSON, exercise, solution(LESSON, exercise)) == "passed"
-    assert state(LESSON, exercise, f"{STUBS[exercise]}\n    raise NotImplementedError") == "unanswered"
-
-
-def answer(exercise: str, body: str) -> str:
-    return f"{STUBS[exercise]}\n" + "\n".join(f"    {line}" for line in body.strip().splitlines())
-
-
-def planted(exercise: str, old: str, new: str) -> str:
-    """The lesson's own answer with one thing changed."""
-    own = solution(LESSON, exercise)
-    assert old in own
-    return own.replace(old, new)
-
-
-def assert_hinted(exercise: str, wrong: str, words: str) -> None:
-    """The answer fails, and the student reads these words."""
-    assert state(LESSON, exercise, wrong) == "failed"
-    assert words in transcript(LESSON, exercise, wrong)
+lesson = Lesson("02_layer_patterns")
 
 
 # --- receptive field ---------------------------------------------------------------------------------------
@@ -52,7 +22,7 @@ FIELD = [
 
 @pytest.mark.parametrize(("old", "new", "words"), FIELD)
 def test_field_wrong(old, new, words):
-    assert_hinted("field_of_stack", planted("field_of_stack", old, new), words)
+    lesson.assert_hinted("field_of_stack", lesson.changed("field_of_stack", old, new), words)
 
 
 def test_field_with_the_jump_too_early():
@@ -63,7 +33,7 @@ for size, stride in windows:
     field += (size - 1) * jump
 return field, jump
 """
-    assert_hinted("field_of_stack", answer("field_of_stack", body), "update the jump last")
+    lesson.assert_hinted("field_of_stack", lesson.body("field_of_stack", body), "update the jump last")
 
 
 def test_field_right_in_other_words():
@@ -71,7 +41,7 @@ def test_field_right_in_other_words():
 jumps = np.cumprod([1] + [stride for size, stride in windows])
 return [1 + sum((size - 1) * int(jump) for (size, _), jump in zip(windows, jumps)), int(jumps[-1])]
 """
-    assert state(LESSON, "field_of_stack", answer("field_of_stack", body)) == "passed"
+    lesson.assert_passes("field_of_stack", lesson.body("field_of_stack", body))
 
 
 # --- parameters of a stack ---------------------------------------------------------------------------------
@@ -91,12 +61,12 @@ PARAMETERS = [
 
 @pytest.mark.parametrize(("body", "words"), PARAMETERS)
 def test_parameters_wrong(body, words):
-    assert_hinted("stack_parameters", answer("stack_parameters", body), words)
+    lesson.assert_hinted("stack_parameters", lesson.body("stack_parameters", body), words)
 
 
 def test_parameters_hard_coded_for_small_filters():
-    wrong = planted("stack_parameters", "size * size", "(49 if size == 7 else 9)")
-    assert state(LESSON, "stack_parameters", wrong) == "failed"
+    wrong = lesson.changed("stack_parameters", "size * size", "(49 if size == 7 else 9)")
+    assert lesson.state("stack_parameters", wrong) == "failed"
 
 
 def test_parameters_right_in_other_words():
@@ -106,7 +76,7 @@ if depth == 0:
 weights = size**2 * channels * (inputs + (depth - 1) * channels)
 return weights + depth * channels
 """
-    assert state(LESSON, "stack_parameters", answer("stack_parameters", body)) == "passed"
+    lesson.assert_passes("stack_parameters", lesson.body("stack_parameters", body))
 
 
 # --- training memory ---------------------------------------------------------------------------------------
@@ -131,12 +101,12 @@ BYTES = [
 
 @pytest.mark.parametrize(("old", "new", "words"), BYTES)
 def test_training_bytes_wrong(old, new, words):
-    assert_hinted("training_bytes", planted("training_bytes", old, new), words)
+    lesson.assert_hinted("training_bytes", lesson.changed("training_bytes", old, new), words)
 
 
 def test_training_bytes_that_knows_two_layers_only():
-    wrong = planted("training_bytes", "sum(outputs)", "sum(outputs[:1])")
-    assert state(LESSON, "training_bytes", wrong) == "failed"
+    wrong = lesson.changed("training_bytes", "sum(outputs)", "sum(outputs[:1])")
+    assert lesson.state("training_bytes", wrong) == "failed"
 
 
 def test_training_bytes_right_in_other_words():
@@ -147,7 +117,7 @@ for height, width, depth in volumes:
 fixed = parameters + parameters + slots * parameters
 return (fixed + per_image * batch_size) * value_bytes
 """
-    assert state(LESSON, "training_bytes", answer("training_bytes", body)) == "passed"
+    lesson.assert_passes("training_bytes", lesson.body("training_bytes", body))
 
 
 # --- make it fit -------------------------------------------------------------------------------------------
@@ -165,14 +135,14 @@ FIT = [
 
 @pytest.mark.parametrize(("old", "new", "words"), FIT)
 def test_make_it_fit_wrong(old, new, words):
-    assert_hinted("make_it_fit", planted("make_it_fit", old, new), words)
+    lesson.assert_hinted("make_it_fit", lesson.changed("make_it_fit", old, new), words)
 
 
 def test_make_it_fit_that_never_starts_again():
-    wrong = planted("make_it_fit", "for size", "batch = wanted\n    for size").replace(
+    wrong = lesson.changed("make_it_fit", "for size", "batch = wanted\n    for size").replace(
         "model, batch = build(size, stride), wanted", "model, batch = build(size, stride), max(batch, least)"
     )
-    assert_hinted("make_it_fit", wrong, "begins with `wanted` images again")
+    lesson.assert_hinted("make_it_fit", wrong, "begins with `wanted` images again")
 
 
 def test_make_it_fit_that_changes_the_layer_first():
@@ -185,7 +155,7 @@ while batch >= least:
     batch //= 2
 raise ValueError("nothing fits")
 """
-    assert_hinted("make_it_fit", answer("make_it_fit", body), "First make the batch smaller")
+    lesson.assert_hinted("make_it_fit", lesson.body("make_it_fit", body), "First make the batch smaller")
 
 
 def test_make_it_fit_right_in_other_words():
@@ -198,4 +168,4 @@ for size, stride in choices:
         return [size, stride, fitting[0]]
 raise ValueError("nothing fits")
 """
-    assert state(LESSON, "make_it_fit", answer("make_it_fit", body)) == "passed"
+    lesson.assert_passes("make_it_fit", lesson.body("make_it_fit", body))

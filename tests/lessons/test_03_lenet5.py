@@ -1,45 +1,12 @@
 """Planted answers for lesson 3: wrong ones of likely kinds, and right ones in other words."""
 
 import pytest
-from planted import solution, state, transcript
+from planted import Lesson
 
-LESSON = "03_lenet5"
-
-
-def planted(exercise: str, old: str, new: str) -> str:
-    """The lesson's own answer with one thing changed."""
-    answer = solution(LESSON, exercise)
-    assert old in answer
-    return answer.replace(old, new)
-
-
-STUBS = {
-    "lenet_images": "def lenet_images(images):",
-    "count_c3": "def count_c3(table, size=5):",
-    "rbf_scores": "def rbf_scores(features, targets):",
-    "subsample": "def subsample(maps, coefficient, bias):",
-    "build_lenet5": "def build_lenet5(classes=10):",
-    "modernize": "def modernize(model):",
-}
-
-
-@pytest.mark.parametrize("exercise", STUBS)
-def test_solution_passes_and_stub_is_unanswered(exercise):
-    assert state(LESSON, exercise, solution(LESSON, exercise)) == "passed"
-    assert state(LESSON, exercise, f"{STUBS[exercise]}\n    raise NotImplementedError") == "unanswered"
-
-
-def assert_hinted(exercise: str, answer: str, words: str) -> None:
-    """The answer fails, and the student reads these words."""
-    assert state(LESSON, exercise, answer) == "failed"
-    assert words in transcript(LESSON, exercise, answer)
+lesson = Lesson("03_lenet5")
 
 
 # --- the paper's images ------------------------------------------------------------------------------------
-
-
-def images(body: str) -> str:
-    return f"def lenet_images(images):\n    {body}"
 
 
 PADDING = "((0, 0), (2, 2), (2, 2), (0, 0))"
@@ -56,12 +23,12 @@ PADDING = "((0, 0), (2, 2), (2, 2), (0, 0))"
         ("return np.pad(images, 2) * 1.275 - 0.1", "a pair for each axis"),
         ("return np.pad(images, ((0, 0), (4, 4), (4, 4), (0, 0))) * 1.275 - 0.1", "two on each side"),
         ("return np.pad(images, ((0, 0), (4, 0), (4, 0), (0, 0))) * 1.275 - 0.1", "in the middle"),
-        (f"images *= 1.275\n    return np.pad(images, {PADDING}) - 0.1", "Work on a copy"),
+        (f"images *= 1.275\nreturn np.pad(images, {PADDING}) - 0.1", "Work on a copy"),
         ("np.pad(images, 2)", "is there a return?"),
     ],
 )
 def test_lenet_images_wrong(body, words):
-    assert_hinted("lenet_images", images(body), words)
+    lesson.assert_hinted("lenet_images", lesson.body("lenet_images", body), words)
 
 
 def test_lenet_images_right_in_other_words():
@@ -71,14 +38,10 @@ def test_lenet_images_right_in_other_words():
             out[:, 2:-2, 2:-2] += 1.275 * images
             return out
     """
-    assert state(LESSON, "lenet_images", answer) == "passed"
+    lesson.assert_passes("lenet_images", answer)
 
 
 # --- count C3 ----------------------------------------------------------------------------------------------
-
-
-def count(body: str) -> str:
-    return f"def count_c3(table, size=5):\n    {body}"
 
 
 @pytest.mark.parametrize(
@@ -95,18 +58,17 @@ def count(body: str) -> str:
     ],
 )
 def test_count_c3_wrong(body, words):
-    assert_hinted("count_c3", count(body), words)
+    lesson.assert_hinted("count_c3", lesson.body("count_c3", body), words)
 
 
 def test_count_c3_with_the_shown_cases_learned_by_heart_fails_the_hidden_tests():
     body = "return {96: 2416, 48: 1216, 4: 39}[int(table.sum())]"
-    assert state(LESSON, "count_c3", count(body)) == "failed"
-    assert "passed" in transcript(LESSON, "count_c3", count(body))
+    lesson.assert_only_hidden_tests_fail("count_c3", lesson.body("count_c3", body))
 
 
 def test_count_c3_right_in_other_words():
     body = "return sum(sum(int(x) for x in column) * size * size + 1 for column in table.T)"
-    assert state(LESSON, "count_c3", count(body)) == "passed"
+    lesson.assert_passes("count_c3", lesson.body("count_c3", body))
 
 
 # --- the output of 1998 ------------------------------------------------------------------------------------
@@ -126,7 +88,7 @@ def test_count_c3_right_in_other_words():
     ],
 )
 def test_rbf_scores_wrong(old, new, words):
-    assert_hinted("rbf_scores", planted("rbf_scores", old, new), words)
+    lesson.assert_hinted("rbf_scores", lesson.changed("rbf_scores", old, new), words)
 
 
 def test_rbf_scores_right_in_other_words():
@@ -134,7 +96,7 @@ def test_rbf_scores_right_in_other_words():
         def rbf_scores(features, targets):
             return np.stack([[-np.dot(f - t, f - t) for t in targets] for f in features])
     """
-    assert state(LESSON, "rbf_scores", answer) == "passed"
+    lesson.assert_passes("rbf_scores", answer)
 
 
 # --- sub-sampling ------------------------------------------------------------------------------------------
@@ -156,7 +118,7 @@ def test_rbf_scores_right_in_other_words():
     ],
 )
 def test_subsample_wrong(old, new, words):
-    assert_hinted("subsample", planted("subsample", old, new), words)
+    lesson.assert_hinted("subsample", lesson.changed("subsample", old, new), words)
 
 
 def test_subsample_right_in_other_words():
@@ -165,7 +127,7 @@ def test_subsample_right_in_other_words():
             total = maps[::2, ::2] + maps[1::2, ::2] + maps[::2, 1::2] + maps[1::2, 1::2]
             return 1.7159 * np.tanh((coefficient * total + bias) / 1.5)
     """
-    assert state(LESSON, "subsample", answer) == "passed"
+    lesson.assert_passes("subsample", answer)
 
 
 # --- build LeNet-5 -----------------------------------------------------------------------------------------
@@ -200,7 +162,7 @@ def test_subsample_right_in_other_words():
     ],
 )
 def test_build_lenet5_wrong(old, new, words):
-    assert_hinted("build_lenet5", planted("build_lenet5", old, new), words)
+    lesson.assert_hinted("build_lenet5", lesson.changed("build_lenet5", old, new), words)
 
 
 def test_build_lenet5_right_in_other_words():
@@ -216,7 +178,7 @@ def test_build_lenet5_right_in_other_words():
             x = keras.layers.Dense(84, keras.activations.tanh)(keras.layers.Reshape((120,))(x))
             return keras.Model(image, keras.layers.Softmax()(keras.layers.Dense(classes)(x)))
     """
-    assert state(LESSON, "build_lenet5", answer) == "passed"
+    lesson.assert_passes("build_lenet5", answer)
 
 
 # --- bring it up to date -----------------------------------------------------------------------------------
@@ -242,7 +204,7 @@ def test_build_lenet5_right_in_other_words():
     ],
 )
 def test_modernize_wrong(old, new, words):
-    assert_hinted("modernize", planted("modernize", old, new), words)
+    lesson.assert_hinted("modernize", lesson.changed("modernize", old, new), words)
 
 
 def test_modernize_that_knows_only_the_shown_model_fails_the_hidden_tests():
@@ -254,8 +216,7 @@ def test_modernize_that_knows_only_the_shown_model_fails_the_hidden_tests():
                 keras.layers.Flatten(), keras.layers.Dense(300, **kind), keras.layers.Dense(3, "softmax"),
             ])
     """
-    assert state(LESSON, "modernize", answer) == "failed"
-    assert "passed" in transcript(LESSON, "modernize", answer)
+    lesson.assert_only_hidden_tests_fail("modernize", answer)
 
 
 def test_modernize_right_in_other_words():
@@ -275,4 +236,4 @@ def test_modernize_right_in_other_words():
                 x = type(layer).from_config(settings)(x)
             return keras.Model(image, x)
     """
-    assert state(LESSON, "modernize", answer) == "passed"
+    lesson.assert_passes("modernize", answer)

@@ -1,37 +1,9 @@
 """Planted answers for lesson 4: wrong ones of likely kinds, and right ones in other words."""
 
 import pytest
-from planted import solution, state, transcript
+from planted import Lesson
 
-LESSON = "04_alexnet_zfnet"
-
-
-def planted(exercise: str, old: str, new: str) -> str:
-    """The lesson's own answer with one thing changed."""
-    answer = solution(LESSON, exercise)
-    assert old in answer
-    return answer.replace(old, new)
-
-
-def assert_hinted(exercise: str, answer: str, words: str) -> None:
-    """The answer fails, and the student reads these words."""
-    assert state(LESSON, exercise, answer) == "failed"
-    assert words in transcript(LESSON, exercise, answer)
-
-
-STUBS = {
-    "volume_sizes": "def volume_sizes(size, stack):",
-    "group_parameters": "def group_parameters(window, maps, filters, groups=1):",
-    "lrn": "def lrn(x, n=5, k=2.0, alpha=1e-4, beta=0.75):",
-    "pca_color": "def pca_color(image, strengths, directions, alphas):",
-    "ensemble_accuracy": "def ensemble_accuracy(probabilities, labels):",
-}
-
-
-@pytest.mark.parametrize("exercise", STUBS)
-def test_solution_passes_and_stub_is_unanswered(exercise):
-    assert state(LESSON, exercise, solution(LESSON, exercise)) == "passed"
-    assert state(LESSON, exercise, f"{STUBS[exercise]}\n    raise NotImplementedError") == "unanswered"
+lesson = Lesson("04_alexnet_zfnet")
 
 
 # --- volumes -----------------------------------------------------------------------------------------------
@@ -51,12 +23,12 @@ def test_solution_passes_and_stub_is_unanswered(exercise):
     ],
 )
 def test_volume_sizes_wrong(old, new, words):
-    assert_hinted("volume_sizes", planted("volume_sizes", old, new), words)
+    lesson.assert_hinted("volume_sizes", lesson.changed("volume_sizes", old, new), words)
 
 
 def test_volume_sizes_without_the_too_large_window_fails_the_hidden_tests():
-    answer = planted("volume_sizes", "room < 0 or room % stride", "room % stride")
-    assert state(LESSON, "volume_sizes", answer) == "failed"
+    answer = lesson.changed("volume_sizes", "room < 0 or room % stride", "room % stride")
+    assert lesson.state("volume_sizes", answer) == "failed"
 
 
 def test_volume_sizes_right_in_other_words():
@@ -71,14 +43,10 @@ def test_volume_sizes_right_in_other_words():
                 raise ValueError(f"No fit in layer {len(stack)}.")
             return [*done, places + 1]
     """
-    assert state(LESSON, "volume_sizes", answer) == "passed"
+    lesson.assert_passes("volume_sizes", answer)
 
 
 # --- parameters of groups ----------------------------------------------------------------------------------
-
-
-def count(expression: str) -> str:
-    return f"def group_parameters(window, maps, filters, groups=1):\n    return {expression}"
 
 
 @pytest.mark.parametrize(
@@ -94,18 +62,19 @@ def count(expression: str) -> str:
     ],
 )
 def test_group_parameters_wrong(expression, words):
-    assert_hinted("group_parameters", count(expression), words)
+    lesson.assert_hinted("group_parameters", lesson.body("group_parameters", f"return {expression}"), words)
 
 
 def test_group_parameters_learned_by_heart_fails_the_hidden_tests():
-    answer = count("{11: 34944, 5: 307456, 3: 332160}[window]")
-    assert state(LESSON, "group_parameters", answer) == "failed"
-    assert "passed" in transcript(LESSON, "group_parameters", answer)
+    answer = lesson.body("group_parameters", "return {11: 34944, 5: 307456, 3: 332160}[window]")
+    lesson.assert_only_hidden_tests_fail("group_parameters", answer)
 
 
 def test_group_parameters_right_in_other_words():
-    answer = count("sum(maps // groups * window**2 + 1 for _ in range(filters))")
-    assert state(LESSON, "group_parameters", answer) == "passed"
+    answer = lesson.body(
+        "group_parameters", "return sum(maps // groups * window**2 + 1 for _ in range(filters))"
+    )
+    lesson.assert_passes("group_parameters", answer)
 
 
 # --- local response normalization --------------------------------------------------------------------------
@@ -127,11 +96,11 @@ def test_group_parameters_right_in_other_words():
     ],
 )
 def test_lrn_wrong(old, new, words):
-    assert_hinted("lrn", planted("lrn", old, new), words)
+    lesson.assert_hinted("lrn", lesson.changed("lrn", old, new), words)
 
 
 def test_lrn_with_fixed_constants_fails():
-    assert state(LESSON, "lrn", planted("lrn", "** beta", "** 0.75")) == "failed"
+    assert lesson.state("lrn", lesson.changed("lrn", "** beta", "** 0.75")) == "failed"
 
 
 def test_lrn_right_in_other_words():
@@ -141,7 +110,7 @@ def test_lrn_right_in_other_words():
             band = (np.abs(c - c[:, None]) <= n // 2).astype(x.dtype)
             return x * np.power(k + alpha * np.square(x) @ band, -beta)
     """
-    assert state(LESSON, "lrn", answer) == "passed"
+    lesson.assert_passes("lrn", answer)
 
 
 # --- PCA colour --------------------------------------------------------------------------------------------
@@ -161,18 +130,18 @@ def test_lrn_right_in_other_words():
     ],
 )
 def test_pca_color_wrong(old, new, words):
-    answer = planted("pca_color", old, new)
+    answer = lesson.changed("pca_color", old, new)
     if "multiplied" in words:
         answer = answer.replace("strengths)\n", "strengths))\n")
-    assert_hinted("pca_color", answer, words)
+    lesson.assert_hinted("pca_color", answer, words)
 
 
 def test_pca_color_clipped_or_in_place():
-    head = f"{STUBS['pca_color']}\n    color = directions @ (alphas * strengths)\n"
-    assert_hinted("pca_color", head + "    return np.clip(image + color, 0, 1)", "Do not clip")
-    assert_hinted("pca_color", head + "    image += color\n    return image", "changed the image")
+    head = lesson.body("pca_color", "color = directions @ (alphas * strengths)") + "\n"
+    lesson.assert_hinted("pca_color", head + "    return np.clip(image + color, 0, 1)", "Do not clip")
+    lesson.assert_hinted("pca_color", head + "    image += color\n    return image", "changed the image")
     each_pixel = head + "    return image + color * np.random.default_rng(0).random((*image.shape[:2], 1))"
-    assert state(LESSON, "pca_color", each_pixel) == "failed"
+    assert lesson.state("pca_color", each_pixel) == "failed"
 
 
 def test_pca_color_right_in_other_words():
@@ -183,7 +152,7 @@ def test_pca_color_right_in_other_words():
                 out = out + alphas[i] * strengths[i] * directions[:, i]
             return out
     """
-    assert state(LESSON, "pca_color", answer) == "passed"
+    lesson.assert_passes("pca_color", answer)
 
 
 # --- the average of nets -----------------------------------------------------------------------------------
@@ -207,18 +176,17 @@ MEAN = "(said == labels).mean()"
     ],
 )
 def test_ensemble_accuracy_wrong(old, new, words):
-    assert_hinted("ensemble_accuracy", planted("ensemble_accuracy", old, new), words)
+    lesson.assert_hinted("ensemble_accuracy", lesson.changed("ensemble_accuracy", old, new), words)
 
 
 def test_ensemble_accuracy_that_multiplies_fails_the_hidden_tests():
-    answer = planted("ensemble_accuracy", "probabilities.mean(axis=0)", "probabilities.prod(axis=0)")
-    assert state(LESSON, "ensemble_accuracy", answer) == "failed"
+    answer = lesson.changed("ensemble_accuracy", "probabilities.mean(axis=0)", "probabilities.prod(axis=0)")
+    assert lesson.state("ensemble_accuracy", answer) == "failed"
 
 
 def test_ensemble_accuracy_for_three_classes_only_fails_the_hidden_tests():
-    answer = planted("ensemble_accuracy", "np.arange(probabilities.shape[-1])", "np.arange(3)")
-    assert state(LESSON, "ensemble_accuracy", answer) == "failed"
-    assert "passed" in transcript(LESSON, "ensemble_accuracy", answer)
+    answer = lesson.changed("ensemble_accuracy", "np.arange(probabilities.shape[-1])", "np.arange(3)")
+    lesson.assert_only_hidden_tests_fail("ensemble_accuracy", answer)
 
 
 def test_ensemble_accuracy_right_in_other_words():
@@ -233,4 +201,4 @@ def test_ensemble_accuracy_right_in_other_words():
                 right["vote"] += int(max(sorted(set(named)), key=named.count) == label)
             return {key: value / len(labels) for key, value in right.items()}
     """
-    assert state(LESSON, "ensemble_accuracy", answer) == "passed"
+    lesson.assert_passes("ensemble_accuracy", answer)

@@ -1,45 +1,9 @@
 """Planted answers for lesson 5: wrong ones of likely kinds, and right ones in other words."""
 
 import pytest
-from planted import solution, state, transcript
+from planted import Lesson
 
-LESSON = "05_vggnet"
-
-STUBS = {
-    "subtract_mean_colour": "def subtract_mean_colour(images, train):",
-    "stack_or_one": "def stack_or_one(depth, channels):",
-    "memory_row": "def memory_row(name, volume):",
-    "dense_evaluation": "def dense_evaluation(model, images):",
-    "build_vgg": "def build_vgg(row, widths, hidden, classes=10, side=32):",
-}
-
-
-@pytest.mark.parametrize("exercise", STUBS)
-def test_solution_passes_and_stub_is_unanswered(exercise):
-    assert state(LESSON, exercise, solution(LESSON, exercise)) == "passed"
-    assert state(LESSON, exercise, f"{STUBS[exercise]}\n    raise NotImplementedError") == "unanswered"
-
-
-def body(exercise: str, text: str) -> str:
-    return f"{STUBS[exercise]}\n    {text}"
-
-
-def planted(exercise: str, old: str, new: str) -> str:
-    """The lesson's own answer with one thing changed."""
-    answer = solution(LESSON, exercise)
-    assert old in answer
-    return answer.replace(old, new)
-
-
-def assert_hinted(exercise: str, answer: str, words: str) -> None:
-    """The answer fails, and the student reads these words."""
-    assert state(LESSON, exercise, answer) == "failed"
-    assert words in transcript(LESSON, exercise, answer)
-
-
-def assert_only_hidden_tests_fail(exercise: str, answer: str) -> None:
-    assert state(LESSON, exercise, answer) == "failed"
-    assert "✔ passed" in transcript(LESSON, exercise, answer)
+lesson = Lesson("05_vggnet")
 
 
 # --- the mean colour ---------------------------------------------------------------------------------------
@@ -55,18 +19,18 @@ def assert_only_hidden_tests_fail(exercise: str, answer: str) -> None:
         ("return images - train.mean(axis=(0, 1, 2))[::-1]", "wrong order"),
         ("return images + train.mean(axis=(0, 1, 2))", "do not add"),
         ("return (images - train.mean((0, 1, 2))) / train.std((0, 1, 2))", "does not divide"),
-        ("images -= train.mean(axis=(0, 1, 2))\n    return images", "make new ones"),
+        ("images -= train.mean(axis=(0, 1, 2))\nreturn images", "make new ones"),
         ("return train - train.mean(axis=(0, 1, 2))", "shape"),
         ("images - train.mean(axis=(0, 1, 2))", "is there a return?"),
     ],
 )
 def test_subtract_mean_colour_wrong(text, words):
-    assert_hinted("subtract_mean_colour", body("subtract_mean_colour", text), words)
+    lesson.assert_hinted("subtract_mean_colour", lesson.body("subtract_mean_colour", text), words)
 
 
 def test_subtract_mean_colour_right_in_other_words():
     text = "return np.stack([images[..., k] - np.average(train[..., k]) for k in range(3)], axis=-1)"
-    assert state(LESSON, "subtract_mean_colour", body("subtract_mean_colour", text)) == "passed"
+    lesson.assert_passes("subtract_mean_colour", lesson.body("subtract_mean_colour", text))
 
 
 # --- a stack or one ----------------------------------------------------------------------------------------
@@ -89,12 +53,12 @@ def test_subtract_mean_colour_right_in_other_words():
     ],
 )
 def test_stack_or_one_wrong(old, new, words):
-    assert_hinted("stack_or_one", planted("stack_or_one", old, new), words)
+    lesson.assert_hinted("stack_or_one", lesson.changed("stack_or_one", old, new), words)
 
 
 def test_stack_or_one_for_the_shown_depths_only_fails_the_hidden_tests():
-    text = "f = {1: 3, 2: 5, 3: 7}.get(depth, 7)\n    return f, 9 * depth * channels**2, (f * channels) ** 2"
-    assert_only_hidden_tests_fail("stack_or_one", body("stack_or_one", text))
+    text = "f = {1: 3, 2: 5, 3: 7}.get(depth, 7)\nreturn f, 9 * depth * channels**2, (f * channels) ** 2"
+    lesson.assert_only_hidden_tests_fail("stack_or_one", lesson.body("stack_or_one", text))
 
 
 def test_stack_or_one_right_in_other_words():
@@ -106,7 +70,7 @@ def test_stack_or_one_right_in_other_words():
                 weights += (3 * channels) ** 2
             return [field, weights, (field * channels) ** 2]
     """
-    assert state(LESSON, "stack_or_one", answer) == "passed"
+    lesson.assert_passes("stack_or_one", answer)
 
 
 # --- one row of the memory table ---------------------------------------------------------------------------
@@ -128,7 +92,7 @@ def test_stack_or_one_right_in_other_words():
     ],
 )
 def test_memory_row_wrong(old, new, words):
-    assert_hinted("memory_row", planted("memory_row", old, new), words)
+    lesson.assert_hinted("memory_row", lesson.changed("memory_row", old, new), words)
 
 
 def test_memory_row_learned_by_heart_fails_the_hidden_tests():
@@ -140,7 +104,7 @@ def test_memory_row_learned_by_heart_fails_the_hidden_tests():
                 "conv1-256": ((56, 56, 256), 802816, 65536),
             }[name]
     """
-    assert_only_hidden_tests_fail("memory_row", answer)
+    lesson.assert_only_hidden_tests_fail("memory_row", answer)
 
 
 def test_memory_row_right_in_other_words():
@@ -157,7 +121,7 @@ def test_memory_row_right_in_other_words():
             out = list(layer(keras.Input(volume)).shape[1:])
             return out, np.prod(out), layer.count_params()
     """
-    assert state(LESSON, "memory_row", answer) == "passed"
+    lesson.assert_passes("memory_row", answer)
 
 
 # --- dense evaluation --------------------------------------------------------------------------------------
@@ -177,12 +141,12 @@ def test_memory_row_right_in_other_words():
     ],
 )
 def test_dense_evaluation_wrong(old, new, words):
-    assert_hinted("dense_evaluation", planted("dense_evaluation", old, new), words)
+    lesson.assert_hinted("dense_evaluation", lesson.changed("dense_evaluation", old, new), words)
 
 
 def test_dense_evaluation_that_mirrors_the_map():
-    text = "maps = np.asarray(model(images))\n    return (maps + maps[:, :, ::-1]).mean((1, 2)) / 2"
-    assert_hinted("dense_evaluation", body("dense_evaluation", text), "mirror image is missing")
+    text = "maps = np.asarray(model(images))\nreturn (maps + maps[:, :, ::-1]).mean((1, 2)) / 2"
+    lesson.assert_hinted("dense_evaluation", lesson.body("dense_evaluation", text), "mirror image is missing")
 
 
 def test_dense_evaluation_right_in_other_words():
@@ -193,7 +157,7 @@ def test_dense_evaluation_right_in_other_words():
             means = maps.reshape(len(maps), -1, maps.shape[-1]).mean(axis=1)
             return 0.5 * means[: len(images)] + 0.5 * means[len(images) :]
     """
-    assert state(LESSON, "dense_evaluation", answer) == "passed"
+    lesson.assert_passes("dense_evaluation", answer)
 
 
 # --- build a network from its row --------------------------------------------------------------------------
@@ -221,14 +185,14 @@ def test_dense_evaluation_right_in_other_words():
     ],
 )
 def test_build_vgg_wrong(old, new, words):
-    assert_hinted("build_vgg", planted("build_vgg", old, new), words)
+    lesson.assert_hinted("build_vgg", lesson.changed("build_vgg", old, new), words)
 
 
 def test_build_vgg_that_reads_only_the_shown_row_fails_the_hidden_tests():
-    answer = planted(
+    answer = lesson.changed(
         "build_vgg", "zip(row, widths", 'zip(row if len(row) == 2 else CONFIGURATIONS["C"], widths'
     )
-    assert_only_hidden_tests_fail("build_vgg", answer)
+    lesson.assert_only_hidden_tests_fail("build_vgg", answer)
 
 
 def test_build_vgg_right_in_other_words():
@@ -245,4 +209,4 @@ def test_build_vgg_right_in_other_words():
                 x = keras.activations.relu(layers.Dense(units)(x))
             return keras.Model(image, layers.Softmax()(layers.Dense(classes)(x)))
     """
-    assert state(LESSON, "build_vgg", answer) == "passed"
+    lesson.assert_passes("build_vgg", answer)

@@ -1,12 +1,9 @@
 """Lesson 06: its checks pass right answers, refuse the likely wrong ones, and say what is wrong."""
 
-import re
-
 import pytest
-from planted import solution, state, transcript
+from planted import Lesson, cases
 
-LESSON = "06_initialization"
-EXERCISES = ("xavier_weights", "he_weights", "slide_bug", "collapse_depth", "lsuv_weights")
+lesson = Lesson("06_initialization")
 
 # --- right answers, written differently from the lesson's own ---------------------------------------------
 
@@ -63,21 +60,9 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_the_lessons_own_answer_passes(exercise):
-    assert state(LESSON, exercise, solution(LESSON, exercise)) == "passed"
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
+@pytest.mark.parametrize("exercise", RIGHT)
 def test_a_right_answer_written_differently_passes(exercise):
-    assert state(LESSON, exercise, RIGHT[exercise]) == "passed"
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_an_empty_answer_is_unanswered(exercise):
-    region = r"### BEGIN SOLUTION.*?### END SOLUTION"
-    stub = re.sub(region, "raise NotImplementedError", solution(LESSON, exercise), flags=re.DOTALL)
-    assert state(LESSON, exercise, stub) == "unanswered"
+    lesson.assert_passes(exercise, RIGHT[exercise])
 
 
 # --- wrong answers ----------------------------------------------------------------------------------------
@@ -182,24 +167,13 @@ WRONG = {
         ("three layers only", "    return scaled", "    return scaled[:3] + list(weights[3:])", ""),
     ],
 }  # fmt: skip
-CASES = [(exercise, *row) for exercise, rows in WRONG.items() for row in rows]
 
 
-@pytest.mark.parametrize(
-    ("exercise", "mistake", "right", "wrong", "hint"), CASES, ids=[f"{row[0]}: {row[1]}" for row in CASES]
-)
-def test_a_wrong_answer_is_refused_with_a_fitting_hint(exercise, mistake, right, wrong, hint):
-    answer = solution(LESSON, exercise)
-    assert right in answer, "the text to be replaced is not in the lesson's answer any more"
-    planted = answer.replace(right, wrong, 1)
-    assert state(LESSON, exercise, planted) == "failed"
-    if hint:
-        assert hint.lower() in transcript(LESSON, exercise, planted).lower()
-    else:
-        assert "passed" in transcript(LESSON, exercise, planted), (
-            "the visible check sees this mistake: name its hint"
-        )
+@pytest.mark.parametrize(("exercise", "right", "wrong", "hint"), cases(WRONG))
+def test_a_wrong_answer_is_refused_with_a_fitting_hint(exercise, right, wrong, hint):
+    lesson.assert_refused(exercise, right, wrong, hint)
 
 
 def test_every_exercise_has_enough_planted_mistakes():
-    assert all(len(WRONG[exercise]) >= 4 for exercise in EXERCISES)
+    assert list(RIGHT) == list(WRONG) == lesson.exercises
+    assert all(len(rows) >= 4 for rows in WRONG.values())

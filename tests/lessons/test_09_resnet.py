@@ -1,48 +1,12 @@
 """Planted answers for lesson 9: wrong ones of likely kinds, and right ones in other words."""
 
 import pytest
-from planted import solution, state, transcript
+from planted import Lesson
 
-LESSON = "09_resnet"
-
-STUBS = {
-    "bottleneck_saving": "def bottleneck_saving(channels, inner):",
-    "batch_norm": "def batch_norm(x, gamma, beta, moving_mean, moving_variance, training, **options):",
-    "batch_norm_backward": "def batch_norm_backward(dy, x, gamma, epsilon=1e-5):",
-    "residual_block": "def residual_block(x, filters, strides=1):",
-    "depth_experiment": "def depth_experiment(train, depths, seeds):",
-}
-
-
-@pytest.mark.parametrize("exercise", STUBS)
-def test_solution_passes_and_stub_is_unanswered(exercise):
-    assert state(LESSON, exercise, solution(LESSON, exercise)) == "passed"
-    assert state(LESSON, exercise, f"{STUBS[exercise]}\n    raise NotImplementedError") == "unanswered"
-
-
-def planted(exercise: str, old: str, new: str) -> str:
-    """The lesson's own answer with one thing changed."""
-    answer = solution(LESSON, exercise)
-    assert old in answer
-    return answer.replace(old, new)
-
-
-def assert_hinted(exercise: str, answer: str, words: str) -> None:
-    """The answer fails, and the student reads these words."""
-    assert state(LESSON, exercise, answer) == "failed"
-    assert words in transcript(LESSON, exercise, answer)
-
-
-def assert_only_hidden_tests_see_it(exercise: str, answer: str) -> None:
-    assert state(LESSON, exercise, answer) == "failed"
-    assert "passed" in transcript(LESSON, exercise, answer)
+lesson = Lesson("09_resnet")
 
 
 # --- bottleneck --------------------------------------------------------------------------------------------
-
-
-def saving(body: str) -> str:
-    return f"{STUBS['bottleneck_saving']}\n    {body}"
 
 
 @pytest.mark.parametrize(
@@ -64,12 +28,12 @@ def saving(body: str) -> str:
     ],
 )
 def test_bottleneck_saving_wrong(body, words):
-    assert_hinted("bottleneck_saving", saving(body), words)
+    lesson.assert_hinted("bottleneck_saving", lesson.body("bottleneck_saving", body), words)
 
 
 def test_bottleneck_saving_with_the_shown_cases_learned_by_heart_fails_the_hidden_tests():
     body = "return {256: 1179648 / 69632, 512: 1179648 / 69632, 64: 73728 / 45056}.get(channels, 1)"
-    assert_only_hidden_tests_see_it("bottleneck_saving", saving(body))
+    lesson.assert_only_hidden_tests_fail("bottleneck_saving", lesson.body("bottleneck_saving", body))
 
 
 def test_bottleneck_saving_right_in_other_words():
@@ -81,7 +45,7 @@ def test_bottleneck_saving_right_in_other_words():
             wide = weights((3, channels, channels), (3, channels, channels))
             return wide / weights((1, channels, inner), (3, inner, inner), (1, inner, channels))
     """
-    assert state(LESSON, "bottleneck_saving", answer) == "passed"
+    lesson.assert_passes("bottleneck_saving", answer)
 
 
 # --- BatchNormalization, forward ---------------------------------------------------------------------------
@@ -119,7 +83,7 @@ def test_bottleneck_saving_right_in_other_words():
     ],
 )
 def test_batch_norm_wrong(old, new, words):
-    assert_hinted("batch_norm", planted("batch_norm", old, new), words)
+    lesson.assert_hinted("batch_norm", lesson.changed("batch_norm", old, new), words)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +95,7 @@ def test_batch_norm_wrong(old, new, words):
     ],
 )
 def test_batch_norm_wrong_only_in_the_hidden_tests(old, new):
-    assert_only_hidden_tests_see_it("batch_norm", planted("batch_norm", old, new))
+    lesson.assert_only_hidden_tests_fail("batch_norm", lesson.changed("batch_norm", old, new))
 
 
 def test_batch_norm_right_in_other_words():
@@ -147,7 +111,7 @@ def test_batch_norm_right_in_other_words():
             slope = gamma * (used[1] + epsilon) ** -0.5
             return slope * x + (beta - slope * used[0]), *new
     """
-    assert state(LESSON, "batch_norm", answer) == "passed"
+    lesson.assert_passes("batch_norm", answer)
 
 
 # --- BatchNormalization, backward --------------------------------------------------------------------------
@@ -174,12 +138,12 @@ def test_batch_norm_right_in_other_words():
     ],
 )
 def test_batch_norm_backward_wrong(old, new, words):
-    assert_hinted("batch_norm_backward", planted("batch_norm_backward", old, new), words)
+    lesson.assert_hinted("batch_norm_backward", lesson.changed("batch_norm_backward", old, new), words)
 
 
 def test_batch_norm_backward_that_ignores_epsilon_fails_the_hidden_tests():
-    answer = planted("batch_norm_backward", " + epsilon", "")
-    assert_only_hidden_tests_see_it("batch_norm_backward", answer)
+    answer = lesson.changed("batch_norm_backward", " + epsilon", "")
+    lesson.assert_only_hidden_tests_fail("batch_norm_backward", answer)
 
 
 def test_batch_norm_backward_right_in_other_words():
@@ -198,7 +162,7 @@ def test_batch_norm_backward_right_in_other_words():
                 dx[..., k] = d * gamma[k] / np.sqrt(variance) + dvariance * 2 * centred / n + dmean / n
             return dx, dgamma, dbeta
     """
-    assert state(LESSON, "batch_norm_backward", answer) == "passed"
+    lesson.assert_passes("batch_norm_backward", answer)
 
 
 # --- the residual block ------------------------------------------------------------------------------------
@@ -232,13 +196,13 @@ def test_batch_norm_backward_right_in_other_words():
     ],
 )
 def test_residual_block_wrong(old, new, words):
-    assert_hinted("residual_block", planted("residual_block", old, new), words)
+    lesson.assert_hinted("residual_block", lesson.changed("residual_block", old, new), words)
 
 
 @pytest.mark.parametrize("condition", ["strides != 1", "x.shape[-1] != filters"])
 def test_residual_block_that_projects_in_one_case_only_fails_the_hidden_tests(condition):
-    answer = planted("residual_block", "strides != 1 or x.shape[-1] != filters", condition)
-    assert_only_hidden_tests_see_it("residual_block", answer)
+    answer = lesson.changed("residual_block", "strides != 1 or x.shape[-1] != filters", condition)
+    lesson.assert_only_hidden_tests_fail("residual_block", answer)
 
 
 def test_residual_block_right_in_other_words():
@@ -253,7 +217,7 @@ def test_residual_block_right_in_other_words():
             f = conv(keras.ops.relu(conv(x, filters, 3, strides)), filters, 3, 1)
             return keras.layers.Activation("relu")(shortcut + f)
     """
-    assert state(LESSON, "residual_block", answer) == "passed"
+    lesson.assert_passes("residual_block", answer)
 
 
 # --- the depth experiment ----------------------------------------------------------------------------------
@@ -283,18 +247,19 @@ def test_residual_block_right_in_other_words():
     ],
 )
 def test_depth_experiment_wrong(old, new, words):
-    assert_hinted("depth_experiment", planted("depth_experiment", old, new), words)
+    lesson.assert_hinted("depth_experiment", lesson.changed("depth_experiment", old, new), words)
 
 
 def test_depth_experiment_that_trains_twice():
     old = "ends = np.array("
     new = 'again = [train(depth, kind == "residual", seed) for seed in seeds]\n            ends = np.array('
-    assert_hinted("depth_experiment", planted("depth_experiment", old, new), "each network once")
+    answer = lesson.changed("depth_experiment", old, new)
+    lesson.assert_hinted("depth_experiment", answer, "each network once")
 
 
 def test_depth_experiment_with_fixed_kinds_of_depth_fails():
-    answer = planted("depth_experiment", "for depth in depths", "for depth in (20, 32, 56)")
-    assert state(LESSON, "depth_experiment", answer) == "failed"
+    answer = lesson.changed("depth_experiment", "for depth in depths", "for depth in (20, 32, 56)")
+    assert lesson.state("depth_experiment", answer) == "failed"
 
 
 def test_depth_experiment_right_in_other_words():
@@ -312,4 +277,4 @@ def test_depth_experiment_right_in_other_words():
             kinds = {"residual": True, "plain": False}
             return {kind: {depth: middle(depth, flag) for depth in depths} for kind, flag in kinds.items()}
     """
-    assert state(LESSON, "depth_experiment", answer) == "passed"
+    lesson.assert_passes("depth_experiment", answer)

@@ -1,42 +1,9 @@
 """Planted answers for lesson 16: wrong ones of likely kinds, and right ones in other words."""
 
 import pytest
-from planted import solution, state, transcript
+from planted import Lesson
 
-LESSON = "16_efficientnet"
-
-
-def planted(exercise: str, old: str, new: str) -> str:
-    """The lesson's own answer with one thing changed."""
-    answer = solution(LESSON, exercise)
-    assert old in answer
-    return answer.replace(old, new)
-
-
-STUBS = {
-    "compound_factors": "def compound_factors(phi, alpha=1.2, beta=1.1, gamma=1.15):",
-    "round_filters": "def round_filters(filters, width, divisor=8):",
-    "search_the_grid": "def search_the_grid(values, score, target=2.0, tolerance=0.1):",
-    "mbconv_macs": "def mbconv_macs(size, maps, filters, expand, kernel, strides=1):",
-}
-
-
-@pytest.mark.parametrize("exercise", STUBS)
-def test_solution_passes_and_stub_is_unanswered(exercise):
-    assert state(LESSON, exercise, solution(LESSON, exercise)) == "passed"
-    assert state(LESSON, exercise, f"{STUBS[exercise]}\n    raise NotImplementedError") == "unanswered"
-
-
-def assert_hinted(exercise: str, answer: str, words: str) -> None:
-    """The answer fails, and the student reads these words."""
-    assert state(LESSON, exercise, answer) == "failed"
-    assert words in transcript(LESSON, exercise, answer)
-
-
-def assert_caught_by_hidden_tests(exercise: str, answer: str) -> None:
-    """The student reads "passed", and grading says otherwise."""
-    assert state(LESSON, exercise, answer) == "failed"
-    assert "✔ passed" in transcript(LESSON, exercise, answer)
+lesson = Lesson("16_efficientnet")
 
 
 # --- the compound rule -------------------------------------------------------------------------------------
@@ -64,7 +31,7 @@ def assert_caught_by_hidden_tests(exercise: str, answer: str) -> None:
     ],
 )
 def test_compound_factors_wrong(old, new, words):
-    assert_hinted("compound_factors", planted("compound_factors", old, new), words)
+    lesson.assert_hinted("compound_factors", lesson.changed("compound_factors", old, new), words)
 
 
 def test_compound_factors_for_whole_steps_only_fails_the_hidden_tests():
@@ -75,7 +42,7 @@ def test_compound_factors_for_whole_steps_only_fails_the_hidden_tests():
                 d, w, r = d * alpha, w * beta, r * gamma
             return d, w, r, d * w * w * r * r
     """
-    assert_caught_by_hidden_tests("compound_factors", answer)
+    lesson.assert_only_hidden_tests_fail("compound_factors", answer)
 
 
 def test_compound_factors_right_in_other_words():
@@ -83,7 +50,7 @@ def test_compound_factors_right_in_other_words():
         def compound_factors(phi, alpha=1.2, beta=1.1, gamma=1.15):
             return np.array([alpha, beta, gamma, alpha * (beta * gamma) ** 2]) ** phi
     """
-    assert state(LESSON, "compound_factors", answer) == "passed"
+    lesson.assert_passes("compound_factors", answer)
 
 
 # --- rounding of filters -----------------------------------------------------------------------------------
@@ -106,7 +73,7 @@ ROUNDED = "int(exact / divisor + 0.5) * divisor"
     ],
 )
 def test_round_filters_wrong(old, new, words):
-    assert_hinted("round_filters", planted("round_filters", old, new), words)
+    lesson.assert_hinted("round_filters", lesson.changed("round_filters", old, new), words)
 
 
 def test_round_filters_with_the_shown_cases_learned_by_heart_fails_the_hidden_tests():
@@ -115,7 +82,7 @@ def test_round_filters_with_the_shown_cases_learned_by_heart_fails_the_hidden_te
             shown = {(40, 1.3): 56, (112, 1.1): 120, (320, 1.4): 448, (32, 0.1): 8, (19, 1): 24}
             return shown.get((filters, width), 15 if divisor == 5 else 32)
     """
-    assert_caught_by_hidden_tests("round_filters", answer)
+    lesson.assert_only_hidden_tests_fail("round_filters", answer)
 
 
 def test_round_filters_right_in_other_words():
@@ -126,7 +93,7 @@ def test_round_filters_right_in_other_words():
             distance = abs(allowed - filters * width)
             return int(allowed[distance <= distance.min() + 1e-9].max())
     """
-    assert state(LESSON, "round_filters", answer) == "passed"
+    lesson.assert_passes("round_filters", answer)
 
 
 # --- the grid search ---------------------------------------------------------------------------------------
@@ -156,18 +123,18 @@ def test_round_filters_right_in_other_words():
     ],
 )
 def test_search_the_grid_wrong(old, new, words):
-    assert_hinted("search_the_grid", planted("search_the_grid", old, new), words)
+    lesson.assert_hinted("search_the_grid", lesson.changed("search_the_grid", old, new), words)
 
 
 def test_search_the_grid_that_only_returns_the_score_fails():
-    answer = planted("search_the_grid", "return max(fitting, key=lambda triple: score(*triple))",
+    answer = lesson.changed("search_the_grid", "return max(fitting, key=lambda triple: score(*triple))",
                      "return max(score(*triple) for triple in fitting)")  # fmt: skip
-    assert_hinted("search_the_grid", answer, "highest score")
+    lesson.assert_hinted("search_the_grid", answer, "highest score")
 
 
 def test_search_the_grid_without_its_tolerance_fails_the_hidden_tests():
-    answer = planted("search_the_grid", "<= tolerance", "<= 0.1")
-    assert_caught_by_hidden_tests("search_the_grid", answer)
+    answer = lesson.changed("search_the_grid", "<= tolerance", "<= 0.1")
+    lesson.assert_only_hidden_tests_fail("search_the_grid", answer)
 
 
 def test_search_the_grid_right_in_other_words():
@@ -187,7 +154,7 @@ def test_search_the_grid_right_in_other_words():
                 raise ValueError("too tight")
             return best[1]
     """
-    assert state(LESSON, "search_the_grid", answer) == "passed"
+    lesson.assert_passes("search_the_grid", answer)
 
 
 # --- MBConv ------------------------------------------------------------------------------------------------
@@ -214,11 +181,12 @@ def test_search_the_grid_right_in_other_words():
     ],
 )
 def test_mbconv_macs_wrong(old, new, words):
-    assert_hinted("mbconv_macs", planted("mbconv_macs", old, new), words)
+    lesson.assert_hinted("mbconv_macs", lesson.changed("mbconv_macs", old, new), words)
 
 
 def test_mbconv_macs_without_the_least_unit_fails_the_hidden_tests():
-    assert_caught_by_hidden_tests("mbconv_macs", planted("mbconv_macs", "max(1, maps // 4)", "(maps // 4)"))
+    answer = lesson.changed("mbconv_macs", "max(1, maps // 4)", "(maps // 4)")
+    lesson.assert_only_hidden_tests_fail("mbconv_macs", answer)
 
 
 def test_mbconv_macs_right_in_other_words():
@@ -236,4 +204,4 @@ def test_mbconv_macs_right_in_other_words():
                 del parts["expand"]
             return sum(parts.values())
     """
-    assert state(LESSON, "mbconv_macs", answer) == "passed"
+    lesson.assert_passes("mbconv_macs", answer)
