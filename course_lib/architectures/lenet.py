@@ -20,14 +20,14 @@ __all__ = ["C3_TABLE", "DIGITS", "LeNet5", "LeNet5Original", "digit_targets", "l
 INPUT = (32, 32, 1)
 TOO_SMALL = "Pad the 28x28 digits of MNIST with 2 pixels on each side."
 
-# Table I: which of the 6 maps of S2 (rows) each of the 16 maps of C3 (columns) sees. 60 crosses of 96.
+# Table I: which of the 6 maps of S2 (rows) each of the 16 maps of C3 (columns) sees. 60 marks of 96.
 C3_TABLE = """
-    X...XXX..XXXX.XX
-    XX...XXX..XXXX.X
-    XXX...XXX..X.XXX
-    .XXX..XXXX..X.XX
-    ..XXX..XXXX.XX.X
-    ...XXX..XXXX.XXX
+    #...###..####.##
+    ##...###..####.#
+    ###...###..#.###
+    .###..####..#.##
+    ..###..####.##.#
+    ...###..####.###
 """
 
 # The targets of the output units: the ten digits as pictures of 7x12 pixels, # is +1 and . is -1. Drawn for
@@ -147,7 +147,7 @@ def LeNet5Original(args: BuilderArguments, image, *, output: str = "rbf"):
 
     x = layers.Conv2D(6, 5, name="C1", **common)(image)  # 28x28x6
     x = TrainableSubsampling(activation=scaled_tanh, name="S2")(x)  # 14x14x6
-    table = [[mark == "X" for mark in line] for line in C3_TABLE.split()]
+    table = [[mark == "#" for mark in line] for line in C3_TABLE.split()]
     x = PartialConv2D(table, 5, activation=scaled_tanh, name="C3")(x)  # 10x10x16
     x = TrainableSubsampling(activation=scaled_tanh, name="S4")(x)  # 5x5x16
     x = layers.Conv2D(120, 5, name="C5", **common)(x)  # 1x1x120

@@ -55,7 +55,7 @@ def test_the_table_of_c3_is_that_of_the_paper():
     neighbours = [{(i + k) % 6 for k in range(count)} for count in (3, 4) for i in range(6)]
     apart = [{i, i + 1, (i + 3) % 6, (i + 4) % 6} for i in range(3)]
     rows = C3_TABLE.split()
-    columns = [{i for i in range(6) if rows[i][j] == "X"} for j in range(16)]
+    columns = [{i for i in range(6) if rows[i][j] == "#"} for j in range(16)]
     assert columns[:12] == neighbours and columns[15] == set(range(6))
     assert sorted(map(sorted, columns[12:15])) == sorted(map(sorted, apart))
     assert sum(map(len, columns)) == 60
