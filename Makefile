@@ -106,4 +106,4 @@ test-jax: | $(BIN)/uv  ## the library's tests on JAX, in an environment without 
 	  --ignore tests/test_environment.py
 
 test-twins: setup  ## every keras.applications twin at two sizes, with and without its classifier (an hour or so)
-	COURSE_ALL_TWINS=1 $(BIN)/python -m pytest -n 2 tests/test_transfer.py
+	COURSE_ALL_TWINS=1 $(BIN)/python -m pytest -n 2 tests/test_transfer_twins.py

@@ -89,6 +89,12 @@ class BuilderArguments:
             min_size: smallest height and width that the network can digest.
             fixed_size: whether the classifier needs a known height and width (it flattens the feature maps).
             hint: how to mend too small an input.
+
+        Raises:
+            ValueError: a shape that makes no sense, is too small or contradicts `input_tensor`.
+
+        >>> BuilderArguments(input_shape=(None, 64, 3)).image((32, 32, 3)).shape
+        (None, None, 64, 3)
         """
         if keras.config.image_data_format() != "channels_last":
             raise ValueError(

@@ -138,6 +138,11 @@ def evaluate(
 
     Raises:
         ValueError: a model that is not compiled, images or labels of a wrong shape.
+
+    >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2, kernel_initializer="zeros")])
+    >>> model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    >>> round(evaluate(model, (np.ones((4, 8)), np.array([0, 1, 0, 1])))["loss"], 3)
+    0.693
     """
     _require_compiled(model)
     _require_positive(batch_size=batch_size)
@@ -156,24 +161,21 @@ class _Recorder(keras.callbacks.Callback):
         self._line = ProgressLine(label, epochs * steps) if visible else None
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        if self._line:
-            done = len(self.rows) * self._steps + batch + 1
-            epoch = f"epoch {len(self.rows) + 1}/{self._epochs}"
-            self._line.update(done, " · ".join([epoch, *_short(logs)]))
+        done = len(self.rows) * self._steps + batch + 1
+        self._show(done, len(self.rows) + 1, logs)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.rows.append({"epoch": epoch + 1} | {name: float(value) for name, value in (logs or {}).items()})
+        self._show(len(self.rows) * self._steps, len(self.rows), logs)
+
+    def _show(self, done: int, epoch: int, logs: dict | None) -> None:
         if self._line:
-            done = len(self.rows) * self._steps
-            self._line.update(done, " · ".join([f"epoch {len(self.rows)}/{self._epochs}", *_short(logs)]))
+            values = [f"{name} {float(value):.3g}" for name, value in (logs or {}).items()]
+            self._line.update(done, " · ".join([f"epoch {epoch}/{self._epochs}", *values]))
 
     def close(self) -> None:
         if self._line:
             self._line.close()
-
-
-def _short(logs: dict | None) -> list[str]:
-    return [f"{name} {float(value):.3g}" for name, value in (logs or {}).items()]
 
 
 def _require_compiled(model: keras.Model) -> None:

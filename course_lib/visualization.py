@@ -3,7 +3,7 @@
 Nothing is drawn here: `course_lib.plotting` draws what these functions return.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import keras
@@ -12,7 +12,14 @@ from keras import ops
 
 from .errors import unknown
 
-__all__ = ["confusion_matrix", "feature_maps", "filters", "input_gradient", "most_confused"]
+__all__ = [
+    "confusion_matrix",
+    "feature_maps",
+    "filters",
+    "input_gradient",
+    "layer_outputs",
+    "most_confused",
+]
 
 BATCH = 256  # images that go through the network at once: bounds the memory
 
@@ -77,7 +84,31 @@ def feature_maps(model: keras.Model, images: np.ndarray, layer: str | keras.Laye
     >>> feature_maps(model, np.zeros((2, 8, 8, 1)), "c1").shape
     (2, 4, 4, 4)
     """
-    found = _layer(model, layer)
+    return layer_outputs(model, images, [layer])[0]
+
+
+def layer_outputs(
+    model: keras.Model, images: np.ndarray, layers: Sequence[str | keras.Layer]
+) -> list[np.ndarray]:
+    """What several layers put out for some images, in inference mode, computed in one go.
+
+    Args:
+        model: a built model.
+        images: array `(N, H, W, C)`, scaled as the model was trained on.
+        layers: layers of the model, or their names.
+
+    Returns:
+        An array for each layer, `(N, ...)`.
+
+    Raises:
+        ValueError: the model has no such layer, or the images' shape does not fit.
+
+    >>> model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 5, name="c1")])
+    >>> model.add(keras.layers.Flatten(name="flatten"))
+    >>> [output.shape for output in layer_outputs(model, np.zeros((2, 8, 8, 1)), ["c1", "flatten"])]
+    [(2, 4, 4, 4), (2, 64)]
+    """
+    found = [_layer(model, layer) for layer in layers]
     images = np.asarray(images)
     expected = tuple(model.input_shape)
     fits = images.ndim == len(expected) and all(
@@ -86,12 +117,12 @@ def feature_maps(model: keras.Model, images: np.ndarray, layer: str | keras.Laye
     if not fits:
         hint = " For one image: images[None]." if images.ndim == len(expected) - 1 else ""
         raise ValueError(f"Images of shape {images.shape} do not fit the model's input {expected}.{hint}")
-    part = keras.Model(model.inputs[0], found.output)
-    batches = [
-        ops.convert_to_numpy(part(images[start : start + BATCH], training=False))
-        for start in range(0, max(len(images), 1), BATCH)
-    ]
-    return np.concatenate(batches)
+    part = keras.Model(model.inputs[0], [layer.output for layer in found])
+    batches = []
+    for start in range(0, max(len(images), 1), BATCH):
+        outputs = part(images[start : start + BATCH], training=False)
+        batches.append([ops.convert_to_numpy(output) for output in keras.tree.flatten(outputs)])
+    return [np.concatenate(outputs) for outputs in zip(*batches, strict=True)]
 
 
 def input_gradient(fn: Callable, x: np.ndarray) -> tuple[float, np.ndarray]:

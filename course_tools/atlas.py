@@ -4,15 +4,13 @@ No weights are allocated, so that networks of a hundred million parameters take 
 """
 
 import gc
-import os
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from .errors import CourseError
 from .files import csv_text, write_all
 from .project import Project
 
@@ -159,8 +157,8 @@ def table(rows: list[dict[str, object]]) -> str:
     return repr(Table([shown(row, compact) for row in rows], HEADS, align=align))
 
 
-def draw(found: list[Network], path: Path) -> None:
-    """All networks that are no variants of another one, by year, to one scale."""
+def picture(found: list[Network]) -> bytes:
+    """All networks that are no variants of another one, by year, to one scale: a PNG file's bytes."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -182,16 +180,12 @@ def draw(found: list[Network], path: Path) -> None:
     drawn.sort(key=lambda row: row["group"])  # within a year in the order of the catalogue
     with plt.style.context("default"):
         figure = silhouette_grid(drawn, title="The architectures of the course", example="VGG16")
-        aside = path.with_name(f".{path.name}.{os.getpid()}.new")
+        file = io.BytesIO()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(aside, format="png", dpi=DPI, metadata={"Software": None})
-            os.replace(aside, path)
-        except OSError as error:
-            raise CourseError(f"cannot write {path}: {error.strerror}.") from None
+            figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
         finally:
             plt.close(figure)
-            aside.unlink(missing_ok=True)
+    return file.getvalue()
 
 
 def count_all(on_each: Callable[[int, str], None] = lambda number, name: None) -> list[Network]:
@@ -224,9 +218,8 @@ def atlas(project: Project, *, write: bool = True, console: Console | None = Non
     rows = [network.row for network in found]
     console.print(table(rows), highlight=False, soft_wrap=True, markup=False)
     if write:
-        texts = {CSV: csv_text(COLUMNS, rows), MARKDOWN: markdown(rows)}
-        write_all({project.root / name: text for name, text in texts.items()})
-        draw(found, project.root / PICTURE)
-        for name in (CSV, MARKDOWN, PICTURE):
+        files = {CSV: csv_text(COLUMNS, rows), MARKDOWN: markdown(rows), PICTURE: picture(found)}
+        write_all({project.root / name: content for name, content in files.items()})
+        for name in files:
             console.print(f"[green]✔[/] {name}", highlight=False)
     return found

@@ -25,8 +25,6 @@ MAX_BYTES = 1_000_000  # of a built notebook: a code-hosting page still shows it
 CODE_STUB = "# Write your answer here, in place of the next line.\nraise NotImplementedError"
 TEXT_STUB = "*Write your answer here.*"
 PACKAGES = ("keras", "tensorflow", "jax", "numpy", "matplotlib", "scikit-learn")
-
-
 _GRADEBOOK = threading.Lock()  # lessons built side by side share one SQLite file
 
 
@@ -74,6 +72,7 @@ def stale(project: Project, *, strict: bool = False) -> list[str]:
     """Built notebooks that are missing or older than their source; `strict`: than library or pins, too."""
     problems = []
     for lesson in project.lessons:
+        current = hashes(lesson, project)
         for path in (lesson.solution, lesson.notebook):
             name = f"{path.parent.name}/{path.name}"
             if not path.exists():
@@ -81,7 +80,6 @@ def stale(project: Project, *, strict: bool = False) -> list[str]:
                 continue
             built = nbformat.read(path, as_version=4)
             stored = built.metadata.get("course", {})
-            current = _hashes(lesson, project)
             keys = current if strict else ("source_sha256",)
             old = [key.removesuffix("_sha256") for key in keys if stored.get(key) != current[key]]
             if header.facts(lesson, project) not in built.cells[0].source:
@@ -145,13 +143,13 @@ def _metadata(lesson: Lesson, project: Project) -> dict:
             with contextlib.suppress(importlib.metadata.PackageNotFoundError):
                 versions[name] = importlib.metadata.version(package)
     return {
-        "course": {"lesson": lesson.name, **_hashes(lesson, project), "versions": versions},
+        "course": {"lesson": lesson.name, **hashes(lesson, project), "versions": versions},
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
 
 
-def _hashes(lesson: Lesson, project: Project) -> dict[str, str]:
+def hashes(lesson: Lesson, project: Project) -> dict[str, str]:
     """SHA-256 of what a built notebook depends on."""
     library = hashlib.sha256()
     for path in sorted((project.root / "course_lib").rglob("*")):

@@ -35,11 +35,11 @@ def build(
     """Execute sources into solutions/NAME.ipynb and make the students' notebooks/NAME.ipynb."""
     from . import source
     from .build import build as build_one
-    from .run import _cells, with_progress
+    from .run import code_cells, with_progress
 
     project = Project()
     chosen = project.find(lessons or [])
-    steps = {lesson.name: _cells(source.read(lesson, project)) for lesson in chosen}
+    steps = {lesson.name: code_cells(source.read(lesson, project)) for lesson in chosen}
     tasks = [
         lambda on_cell, lesson=lesson: build_one(lesson, project, measure=measure, on_cell=on_cell)
         for lesson in chosen

@@ -1,8 +1,5 @@
 """`course measure`: a lesson's findings over seeds and thread counts, into data/measured/NN_name.csv."""
 
-import os
-import platform
-from datetime import date
 from pathlib import Path
 
 from rich.console import Console
@@ -11,8 +8,9 @@ from . import source
 from .errors import CourseError
 from .execute import Result, execute
 from .files import csv_text, read_csv, write_all
+from .origin import origin
 from .project import Lesson, Project
-from .run import _cells, problems, with_progress
+from .run import code_cells, problems, with_progress
 
 COLUMNS = (
     "lesson", "finding", "profile", "seed", "threads", "value", "unit", "band_low", "band_high", "inside",
@@ -41,7 +39,7 @@ def measure(
     console = console or Console()
     pairs = [(seed, number) for number in threads for seed in range(seeds)]
     notebook = source.read(lesson, project)
-    steps = {f"{lesson.name} seed {seed}, {number} thread(s)": _cells(notebook) for seed, number in pairs}
+    steps = {f"{lesson.name} seed {seed}, {number} thread(s)": code_cells(notebook) for seed, number in pairs}
 
     def task(seed: int, number: int):
         env = {"TF_NUM_INTRAOP_THREADS": str(number), "TF_NUM_INTEROP_THREADS": str(number)}
@@ -93,13 +91,7 @@ def with_bands_of(result: Result, project: Project) -> dict[Path, str]:
 
 
 def _rows(lesson: Lesson, profile: str, seed: int, threads: int, result: Result) -> list[dict]:
-    from course_lib.session import report
-
-    machine = report()
-    versions = f"Python {platform.python_version()}, " + ", ".join(
-        f"{k} {v}" for k, v in machine.packages.items()
-    )
-    where = machine.gpus[0] if machine.gpus else f"{machine.platform}, {os.cpu_count()} CPU cores"
+    made = origin()
     return [
         {
             "lesson": lesson.name,
@@ -113,9 +105,7 @@ def _rows(lesson: Lesson, profile: str, seed: int, threads: int, result: Result)
             "band_high": row["band"][1],
             "inside": "yes" if row["inside"] else "no",
             "source": row.get("source", ""),
-            "versions": versions,
-            "machine": where,
-            "date": date.today().isoformat(),
+            **made,
         }
         for name, row in result.findings.items()
     ]

@@ -16,17 +16,18 @@
 
     { kind = "constant" }
     { kind = "steps", at = [41, 61], factor = 0.1 }       times 0.1 after epoch 41, and again after epoch 61
-    { kind = "plateau", metric = "val_loss", patience = 5, factor = 0.1 }    after 5 epochs without a new best
+    { kind = "plateau", metric = "val_loss", patience = 5, factor = 0.1 }    after 5 epochs without a new low
     { kind = "cosine" }                                   half a cosine down to 0
 """
 
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from course_lib.arguments import number, one_of, whole_number, whole_numbers
 from course_lib.errors import unknown
 
 from .errors import CourseError
@@ -36,6 +37,12 @@ RATES = {
     "steps": {"at", "factor"},
     "plateau": {"metric", "patience", "factor"},
     "cosine": set(),
+}
+CHECKS = {
+    "at": whole_numbers,
+    "factor": number,
+    "metric": lambda name, value: one_of(name, value, ("loss", "val_loss")),
+    "patience": whole_number,
 }
 
 
@@ -62,6 +69,7 @@ class Recipe:
     note: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
+        """The recipe as nested dictionaries, with all defaults."""
         return asdict(self)
 
 
@@ -77,15 +85,12 @@ def read(path: Path) -> Recipe:
         raise CourseError(f"cannot read the recipe {path}: {error.strerror}.") from None
     except ValueError as error:
         raise CourseError(f"{path.name} is no TOML file: {error}") from None
-    training = content.pop("training", {})
     try:
-        recipe = Recipe(
-            training=_table(Training, training, "[training]"), **_known(Recipe, content, "recipe")
-        )
-        _check(recipe.training)
-    except (TypeError, ValueError) as error:
+        training = _table(Training, content.pop("training", {}), "[training]")
+        _check(training)
+        return _table(Recipe, content | {"training": training}, "recipe")
+    except ValueError as error:
         raise CourseError(f"{path.name}: {error}") from None
-    return recipe
 
 
 def rate_factor(rate: Mapping[str, Any], epochs: int, rows: Sequence[Mapping[str, float]]) -> float:
@@ -121,23 +126,29 @@ def rate_factor(rate: Mapping[str, Any], epochs: int, rows: Sequence[Mapping[str
     return 1.0
 
 
-def _known(kind: type, table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    names = [name for name in kind.__dataclass_fields__ if name != "training"]
-    for name in table:
-        if name not in names:
-            raise unknown(f"entry of the {where}", name, names)
-    return dict(table)
-
-
 def _table(kind: type, table: Mapping[str, Any], where: str):
-    return kind(**_known(kind, table, where))
+    """The table as a `kind`, after a test that nothing is missing or unknown."""
+    _require_table(where, table)
+    for name in table:
+        if name not in kind.__dataclass_fields__:
+            raise unknown(f"entry of the {where}", name, kind.__dataclass_fields__)
+    for entry in fields(kind):
+        if entry.default is MISSING and entry.default_factory is MISSING and entry.name not in table:
+            raise ValueError(f"The {where} needs an entry {entry.name!r}.")
+    return kind(**table)
+
+
+def _require_table(name: str, value: object) -> None:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} must be a table. Received: {value!r}.")
 
 
 def _check(training: Training) -> None:
-    for name in ("epochs", "batch_size"):
-        value = getattr(training, name)
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a whole number, at least 1. Received: {value!r}.")
+    whole_number("epochs", training.epochs)
+    whole_number("batch_size", training.batch_size)
+    whole_number("seed", training.seed, 0)
+    _require_table("optimizer", training.optimizer)
+    _require_table("rate", training.rate)
     rate = dict(training.rate)
     kind = rate.pop("kind", None)
     if kind not in RATES:
@@ -145,5 +156,7 @@ def _check(training: Training) -> None:
     if set(rate) != RATES[kind]:
         allowed = ", ".join(sorted(RATES[kind])) or "nothing else"
         raise ValueError(f"A rate of kind {kind!r} takes {allowed}. Received: {', '.join(sorted(rate))}.")
+    for name, value in rate.items():
+        CHECKS[name](f"{name} of the rate", value)
     if not isinstance(training.optimizer.get("config", {}).get("learning_rate"), float):
         raise ValueError("optimizer needs a class_name and a config with a learning_rate such as 0.1.")

@@ -34,7 +34,7 @@ def run(
     console = console or Console()
     notebooks = {lesson: source.read(lesson, project) for lesson in lessons}  # bad sources stop us early
     results = with_progress(
-        {lesson.name: _cells(notebooks[lesson]) for lesson in lessons},
+        {lesson.name: code_cells(notebooks[lesson]) for lesson in lessons},
         [
             lambda on_cell, lesson=lesson: execute(
                 lesson, notebooks[lesson], profile=profile, on_cell=on_cell
@@ -89,7 +89,7 @@ def summary(results: list[Result]) -> Table:
         reached, maximum = points(result)
         table.add_row(
             f"{result.lesson.name}",
-            f"{_cells(result.notebook)}",
+            f"{code_cells(result.notebook)}",
             f"{result.seconds:.1f}",
             f"{inside} of {len(result.findings)}",
             f"{reached:g} of {maximum:g}",
@@ -105,5 +105,6 @@ def points(result: Result) -> tuple[float, float]:
     return reached, sum(worth.values())
 
 
-def _cells(notebook) -> int:
+def code_cells(notebook) -> int:
+    """How many code cells a notebook has, empty ones not counted."""
     return sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells)

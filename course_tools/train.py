@@ -8,12 +8,9 @@ state holds the optimizer's variables and the random seeds of dropout and augmen
 import hashlib
 import io
 import json
-import os
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +21,11 @@ from rich.console import Console
 from course_lib import datasets, weights
 from course_lib.errors import unknown
 from course_lib.progress import ProgressLine
-from course_lib.session import report
 
 from . import recipe as recipes
 from .errors import CourseError
 from .files import csv_text, read_csv, write_all
+from .origin import origin
 from .project import Project
 
 LARGEST = 1_500_000  # bytes of a weights file
@@ -215,7 +212,6 @@ def _finished(name: str, run: Run, recipe: recipes.Recipe, images) -> tuple[dict
     for part in ("validation", "test"):
         logs = run.model.evaluate(*getattr(images, part), batch_size=256, verbose=0, return_dict=True)
         results |= {f"{part}_{key}": round(float(value), 6) for key, value in logs.items()}
-    machine = report()
     card = {
         "name": name,
         "network": recipe.network,
@@ -232,10 +228,7 @@ def _finished(name: str, run: Run, recipe: recipes.Recipe, images) -> tuple[dict
         "training": recipe.as_dict()["training"],
         "history": run.rows,
         "seconds": round(run.seconds, 1),
-        "versions": f"Python {platform.python_version()}, "
-        + ", ".join(f"{package} {version}" for package, version in machine.packages.items()),
-        "machine": machine.gpus[0] if machine.gpus else f"{machine.platform}, {os.cpu_count()} CPU cores",
-        "date": date.today().isoformat(),
+        **origin(),
     }
     return card, packed
 

@@ -1,6 +1,8 @@
+"""Checks of arguments: what passes, what is refused, and that the text names the argument."""
+
 import pytest
 
-from course_lib.arguments import number, rate, whole_number, whole_numbers
+from course_lib.arguments import large_enough, number, rate, whole_number, whole_numbers
 
 
 @pytest.mark.parametrize(
@@ -23,3 +25,18 @@ def test_numbers(check, values, fine):
         else:
             with pytest.raises(ValueError, match="^argument must be .*Received: "):
                 check("argument", received)
+
+
+def test_both_ends_of_a_range_count():
+    number("share", 1, at_most=1)
+    with pytest.raises(ValueError, match="share must be a number above 0, at most 1. Received: 1.01."):
+        number("share", 1.01, at_most=1)
+    whole_number("padding", 0, minimum=0)
+    with pytest.raises(ValueError, match="padding must be a whole number, at least 3. Received: 2."):
+        whole_number("padding", 2, minimum=3)
+
+
+def test_an_open_size_is_large_enough():
+    large_enough((None, 21, 1), 21)
+    with pytest.raises(ValueError, match=r"\(None, 20, 64\) is too small"):
+        large_enough((None, 20, 64), 21)

@@ -1,3 +1,5 @@
+"""Builders: a variant is its base with other defaults, and wrong arguments are named."""
+
 import inspect
 
 import pytest

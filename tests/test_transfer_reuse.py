@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course_lib import transfer
+from course_lib import transfer, visualization
 
 
 def network(norm: bool = False) -> keras.Model:
@@ -53,7 +53,7 @@ def test_codes_are_the_layers_values_in_one_row():
 
 
 def test_several_layers_and_several_batches(monkeypatch):
-    monkeypatch.setattr(transfer.reuse, "BATCH", 4)
+    monkeypatch.setattr(visualization, "BATCH", 4)
     model, (images, _) = network(), batch()
     both = transfer.codes(model, images, ["stage2_block1_conv", "output"])
     assert list(both) == ["stage2_block1_conv", "output"]
@@ -82,8 +82,9 @@ def test_new_head_copies_all_but_the_last_layer_and_shares_nothing():
 
 
 def test_new_head_is_repeated_by_its_seed():
-    first, second = (transfer.new_head(network(), 4, seed=3).get_weights()[-2] for _ in range(2))
-    assert np.array_equal(first, second) and first.std() > 0
+    old = network()
+    first, again, other = (transfer.new_head(old, 4, seed=seed).get_weights()[-2] for seed in (3, 3, 4))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
 def test_new_head_needs_a_dense_end():
@@ -147,8 +148,9 @@ def test_part_table_counts_what_is_trained():
         lambda: keras.optimizers.SGD(0.1, momentum=0.9),
         lambda: keras.optimizers.Adam(0.01),
         lambda: keras.optimizers.AdamW(0.01, weight_decay=0.1),
+        lambda: keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 10)),
     ],
-    ids=["SGD", "momentum", "Adam", "AdamW"],
+    ids=["SGD", "momentum", "Adam", "AdamW", "schedule"],
 )
 def test_each_part_moves_by_its_share(make):
     plain, parted = network(), network()
@@ -207,14 +209,19 @@ def test_rates_can_be_changed_without_compiling_again():
 
 
 def test_the_layer_decides_over_its_part_and_one_rate_rules_all():
-    model = network()
+    plain, parted = network(), network()
+    start = values(plain)
+    step(plain, keras.optimizers.SGD(0.1))
     optimizer = transfer.part_rates(
-        keras.optimizers.Adam(0.01), model, {"stage1_block2_conv": 0.5, "stage1": 0.1}
+        keras.optimizers.SGD(0.1), parted, {"stage1_block2_conv": 0.5, "stage1": 0.1}
     )
-    assert optimizer.rates["stage1_block1_conv"] == 0.1
-    assert optimizer.rates["stage1_block2_conv"] == 0.5
-    optimizer.learning_rate = 0.002
-    assert float(optimizer.learning_rate) == pytest.approx(0.002)
+    optimizer.learning_rate = 0.05
+    step(parted, optimizer)
+    full, shared = values(plain), values(parted)
+    for layer, share in (("stage1_block1_conv", 0.1), ("stage1_block2_conv", 0.5), ("output", 1.0)):
+        path = f"{layer}/kernel"
+        assert optimizer.rates[layer] == share
+        assert np.allclose(shared[path] - start[path], 0.5 * share * (full[path] - start[path]), atol=1e-7)
 
 
 @pytest.mark.parametrize(

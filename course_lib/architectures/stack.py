@@ -43,7 +43,7 @@ def StackNet(
     """
     for stage in widths:
         whole_numbers("each stage of widths", stage)
-    if hidden:
+    if hidden not in ((), []):
         whole_numbers("hidden", hidden)
     large_enough(tuple(image.shape[1:]), 2 ** len(widths), "Each stage halves the image.")
 

@@ -94,6 +94,9 @@ def backpropagate(
         activation: "tanh", "relu" or "linear".
         scale: as for `propagate`.
 
+    Raises:
+        ValueError: an unknown activation.
+
     >>> weights = [np.eye(2), np.diag([2.0, -1.0])]
     >>> hs = propagate(np.ones((1, 2)), weights, "relu")
     >>> backpropagate(hs, weights, np.ones((1, 2)), "relu")[0].tolist()
@@ -245,7 +248,9 @@ def expected_statistics(
     return rows[::-1]
 
 
-def factors(activation: str, *, weight_std: float, fan_in: int, fan_out: int | None = None, rms: float = 0.0):
+def factors(
+    activation: str, *, weight_std: float, fan_in: int, fan_out: int | None = None, rms: float = 0.0
+) -> tuple[float, float]:
     """By what one layer multiplies the size of activations (forward) and of gradients (backward).
 
     Args:
@@ -257,6 +262,9 @@ def factors(activation: str, *, weight_std: float, fan_in: int, fan_out: int | N
 
     Returns:
         Two numbers.
+
+    Raises:
+        ValueError: an unknown activation.
 
     >>> [round(factor, 4) for factor in factors("relu", weight_std=(1 / 4096) ** 0.5, fan_in=4096)]
     [0.7071, 0.7071]
@@ -298,14 +306,20 @@ def weight_gradients(
 def gradients_of(
     model: keras.Model, images: np.ndarray, loss: Callable, *, training: bool = False
 ) -> list[np.ndarray]:
-    """The gradient of `loss(model(images))` for each trainable weight."""
+    """The gradient of `loss(model(images))` for each trainable weight; the model stays as it is.
+
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, use_bias=False)])
+    >>> gradients_of(model, np.array([[1.0, 3.0]]), ops.sum)[0].tolist()
+    [[1.0], [3.0]]
+    """
     shapes = [tuple(v.shape) for v in model.trainable_variables]
     ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1].tolist()
     fixed = [ops.convert_to_tensor(v) for v in model.non_trainable_variables]
     images = ops.convert_to_tensor(np.asarray(images, "float32"))
 
     def of(flat):  # all weights in one row: so one gradient with respect to one tensor gives all
-        parts = [ops.reshape(p, s) for p, s in zip(ops.split(flat, ends), shapes, strict=True)]
+        rows = ops.split(flat, ends) if ends else [flat]  # TensorFlow cannot split at no place
+        parts = [ops.reshape(row, shape) for row, shape in zip(rows, shapes, strict=True)]
         return loss(model.stateless_call(parts, fixed, images, training=training)[0])
 
     flat = np.concatenate([ops.convert_to_numpy(v).ravel() for v in model.trainable_variables])

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from .. import arguments
+
 
 class MaskedDense(keras.layers.Dense):
     """A dense layer whose weights are multiplied by a mask of zeros and ones, all ones at first."""
@@ -36,6 +38,9 @@ def masked_layers(model: keras.Model) -> list[MaskedDense | MaskedConv2D]:
 
     Raises:
         ValueError: there is none.
+
+    >>> [layer.name for layer in masked_layers(keras.Sequential([MaskedDense(2, name="a")]))]
+    ['a']
     """
     found = [layer for layer in model.layers if isinstance(layer, (MaskedDense, MaskedConv2D))]
     if not found:
@@ -65,9 +70,8 @@ def prune(model: keras.Model, rate: float, *, last: float | None = None) -> floa
     [[0.0, 1.0], [1.0, 0.0]]
     """
     last = rate if last is None else last
-    for name, value in (("rate", rate), ("last", last)):
-        if not 0 <= value < 1:
-            raise ValueError(f"{name} must be a number from 0 to below 1, received {value!r}.")
+    arguments.rate("rate", rate)
+    arguments.rate("last", last)
     layers, kept, total = masked_layers(model), 0, 0
     for layer in layers:
         mask = ops.convert_to_numpy(layer.mask).copy()

@@ -14,10 +14,9 @@ from keras import ops
 
 from ..errors import unknown
 from ..tables import Table
+from ..visualization import layer_outputs
 
 __all__ = ["codes", "freeze", "new_head", "part_rates", "part_table", "parts"]
-
-BATCH = 256  # images that go through the network at once: bounds the memory
 
 
 def codes(
@@ -37,25 +36,15 @@ def codes(
         `(N, D)`, D the number of values that the layer puts out; for several layers a dictionary by name.
 
     Raises:
-        ValueError: a layer that the model does not have.
+        ValueError: a layer that the model does not have, or images that do not fit it.
 
     >>> model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 5, name="c1")])
     >>> codes(model, np.zeros((3, 8, 8, 1)), "c1").shape
     (3, 64)
     """
     names = [layers] if isinstance(layers, str) else list(layers)
-    known = [layer.name for layer in model.layers]
-    for name in names:
-        if name not in known:
-            raise unknown(f"layer of model {model.name!r}", name, known)
-    part = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
-    found: list[list[np.ndarray]] = [[] for _ in names]
-    for start in range(0, len(images), BATCH):
-        batch = images[start : start + BATCH]
-        outputs = part(batch, training=False)
-        for values, output in zip(found, outputs if isinstance(outputs, list) else [outputs], strict=True):
-            values.append(ops.convert_to_numpy(output).reshape(len(batch), -1))
-    result = {name: np.concatenate(values) for name, values in zip(names, found, strict=True)}
+    outputs = layer_outputs(model, images, names)
+    result = {name: values.reshape(len(values), -1) for name, values in zip(names, outputs, strict=True)}
     return result[layers] if isinstance(layers, str) else result
 
 
@@ -63,7 +52,7 @@ def new_head(model: keras.Model, classes: int, *, seed: int | None = None) -> ke
     """A copy of a classifier with a fresh last layer for other classes; all other weights are copied.
 
     Args:
-        model: a functional model whose last layer is dense (with or without softmax).
+        model: functional or Sequential, its last layer dense (with or without softmax).
         classes: number of the new classes.
         seed: of the new layer's weights.
 
@@ -190,7 +179,7 @@ class _PartRates:
     def set_rates(self, rates: Mapping[str, float]) -> None:
         """Set the factors, by part or layer; all that is not named gets 1."""
         factors = np.ones(len(self._places), "float32")
-        for name, factor in sorted(rates.items(), key=lambda item: item[0] in self._layers):
+        for name, factor in sorted(rates.items(), key=lambda item: item[0] in self._layers):  # parts first
             if name not in self._names:
                 raise unknown("part or layer with trained weights", name, self._names)
             if not factor >= 0:
@@ -238,11 +227,9 @@ def part_table(model: keras.Model) -> Table:
         )
     total = {key: sum(row[key] for row in rows) for key in ("layers", "parameters", "trained")}
     columns = ["part", "layers", "parameters", "trained"]
-    return Table([*rows, {"part": "all"} | total], [*columns, *_if_any(rows, "normalized by")])
-
-
-def _if_any(rows: list[dict], column: str) -> list[str]:
-    return [column] if any(row[column] for row in rows) else []
+    if any(row["normalized by"] for row in rows):
+        columns.append("normalized by")
+    return Table([*rows, {"part": "all"} | total], columns)
 
 
 def _part(layer: keras.Layer) -> str:

@@ -84,6 +84,9 @@ def make_twin(model: keras.Model, *, weights: str | None = None, **more) -> kera
     """The `keras.applications` network of the model's architecture, input size and kind of end.
 
     `more` goes to its builder, such as `classifier_activation=None`.
+
+    Raises:
+        ValueError: a network that `TWINS` does not name.
     """
     _, twin, arguments = _twin_of(model)
     arguments = {key: value for key, value in arguments.items() if key == "alpha"}
@@ -98,6 +101,9 @@ def make_twin(model: keras.Model, *, weights: str | None = None, **more) -> kera
 
 def preprocess(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """What a model with copied ImageNet weights takes, for images `(N, H, W, 3)` in [0, 1].
+
+    Raises:
+        ValueError: other images, or a network without published weights.
 
     >>> from course_lib.architectures import build
     >>> model = build("VGG16", include_top=False, input_shape=(32, 32, 3))
@@ -127,6 +133,11 @@ def copy_twin_weights(model: keras.Model, twin: keras.Model) -> None:
     Raises:
         ValueError: the two are different architectures; the text names the first layers that differ. The
             model is then as it was.
+
+    >>> model, twin = (keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]) for _ in range(2))
+    >>> copy_twin_weights(model, twin)
+    >>> np.array_equal(model.get_weights()[0], twin.get_weights()[0])
+    True
     """
     ours, theirs = _parts(model), _parts(twin)
     values: list[tuple[Any, np.ndarray]] = []

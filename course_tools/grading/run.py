@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..build import _hashes
+from ..build import hashes
 from ..errors import CourseError
 from ..project import Project
 from . import collect, feedback, gradebook, released, results, sandbox, summary, table
@@ -106,7 +106,7 @@ def _prepare(whole: Class, found: list[Submission], wanted: list[str]) -> None:
         except CourseError:
             if lesson.name in named:
                 raise
-    whole.library = _hashes(chosen[0], whole.project)["library_sha256"]
+    whole.library = hashes(chosen[0], whole.project)["library_sha256"]
     gradebook.prepare(whole.out)
     for release in whole.releases.values():
         released.write_to_gradebook(release, whole.project, whole.out / "gradebook.db")
