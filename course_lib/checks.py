@@ -433,7 +433,11 @@ def finding(
 
 
 def findings_table() -> Table:
-    """The findings of this notebook so far: claim, value, band and verdict."""
+    """The findings of this notebook so far: claim, value, band and verdict.
+
+    Where runs of the full profile (real data sets, hours) are stored, their values stand beside.
+    """
+    full = _stored_full()
     rows = [
         {
             "claim": row["claim"],
@@ -441,11 +445,26 @@ def findings_table() -> Table:
             "value": f"{format_value(row['value'])} {row['unit']}".strip(),
             "band": _band_text(row),
             "verdict": VERDICTS[row["verdict"]] if row["inside"] else "outside its band",
+            "full": full.get(row["name"], ""),
         }
         for row in _findings.values()
     ]
     heads = {"claim": "claim", "finding": "finding", "value": "measured here", "band": "band"}
-    return Table(rows, heads | {"verdict": "the experiment"}, align={"value": "right", "band": "right"})
+    heads |= {"verdict": "the experiment"}
+    if any(row["full"] for row in rows):
+        heads |= {"full": "full profile, stored"}
+    return Table(rows, heads, align={"value": "right", "band": "right", "full": "right"})
+
+
+def _stored_full() -> dict[str, str]:
+    """The stored values of the full profile by finding, as text: "0.4", or "0.4 to 0.5" for several runs."""
+    values: dict[str, list[float]] = {}
+    for path in data_path("measured").glob("[0-9][0-9]_*.csv"):
+        for row in measured(path.stem):
+            if row.get("profile") == "full":
+                values.setdefault(row["finding"], []).append(row["value"])
+    ends = {name: [format_value(min(found)), format_value(max(found))] for name, found in values.items()}
+    return {name: " to ".join(dict.fromkeys(texts)) for name, texts in ends.items()}
 
 
 def measured(lesson: str, finding: str | None = None) -> list[dict]:

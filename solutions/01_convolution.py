@@ -854,8 +854,7 @@ finding("fc_on_top_minus_unshared", far["shared, then FC"] - without, band=(-15,
 finding("even_minus_odd_shifts", even - odd, band=(3, 30), **note,
         claim="Pooling with stride 2 follows even shifts better than odd ones (Zhang 2019).")  # fmt: skip
 
-profile = pick(quick="quick", full="full")
-earlier = [row for row in measured("01_convolution", "shared_minus_unshared") if row["profile"] == profile]
+earlier = measured("01_convolution", "shared_minus_unshared")
 plotting.plot_finding(earlier, far["shared"] - without, BAND, unit="points",
                       title="shared minus the better of full and local", verdict="confirms")  # fmt: skip
 plt.show()

@@ -1332,12 +1332,7 @@ for name, live, key, title, neutral in [
     ("alexnet_ensemble_gain", saved, "ensemble", "Fewer errors by averaging (%)", 0),
     ("zfnet_fine_stem_loss", fine_loss / coarse_loss, "stem", "Loss of the fine stem over the coarse one", 1),
 ]:  # fmt: skip
-    runs = [
-        row
-        for row in measured("04_alexnet_zfnet", name)
-        if row["profile"] == pick(quick="quick", full="full")
-    ]
-    ax = plotting.plot_finding(runs, live, BANDS[key], title=title)
+    ax = plotting.plot_finding(measured("04_alexnet_zfnet", name), live, BANDS[key], title=title)
     ax.axvline(neutral, color="black", lw=1)
     plt.show()
 

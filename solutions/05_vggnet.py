@@ -458,12 +458,11 @@ BANDS = pick(quick={
     "vgg_e_from_a": (0.3, 2.2), "vgg_d_without_fc": (-0.6, 0.4), "vgg_mean_forgotten": (-2, 70),
     "vgg_same_answer_among_others": (10, 95),
 })  # fmt: skip
-profile = pick(quick="quick", full="full")
 
 
 def earlier(name):
-    """The stored runs of a finding with this profile."""
-    return [row for row in measured("05_vggnet", name) if row["profile"] == profile]
+    """The stored runs of a finding."""
+    return measured("05_vggnet", name)
 
 
 def tiny_vgg(configuration, hidden=HIDDEN):

@@ -567,9 +567,7 @@ finding("he_minus_chance", final["He"] - CHANCE, band=(-2.3, -1.5), **note,
 finding("fixup_minus_he_in_residual", final["residual, Fixup"] - final["residual, He"], band=(-2.3, -2.0), **note,
         claim="Residual learning without normalization needs Fixup (Zhang et al. 2019).")  # fmt: skip
 
-profile = pick(quick="quick", full="full")
-earlier = [row for row in measured("06_initialization", "mended_worst") if row["profile"] == profile]
-plotting.plot_finding(earlier, mended, BAND, unit="nats", verdict="confirms",
+plotting.plot_finding(measured("06_initialization", "mended_worst"), mended, BAND, unit="nats", verdict="confirms",
                       title="loss of the worst of the four mended starts")  # fmt: skip
 plt.show()
 

@@ -797,8 +797,7 @@ for name, live, title in [
     ("transfer_tenth_rate_large", tenth_large, "Many images: 1/10 minus full rate"),
     ("transfer_harm_digits", harm, "Few digits: from nothing minus trained start"),
 ]:
-    runs = [row for row in measured("19_transfer_learning", name) if row["profile"] == pick(quick="quick", full="full")]
-    ax = plotting.plot_finding(runs, live, BANDS[name], title=title, unit="points")
+    ax = plotting.plot_finding(measured("19_transfer_learning", name), live, BANDS[name], title=title, unit="points")
     ax.axvline(0, color="black", lw=1)
     plt.show()
 

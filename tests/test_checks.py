@@ -477,10 +477,22 @@ def test_findings_table():
     finding("b", 2.0, band=(0, 1), claim="second", unit="s")
     finding("a", 0.25, band=(0, 1), claim="first", verdict="contradicts")  # the cell was run again
     rows = findings_table().rows
-    assert [list(row.values()) for row in rows] == [
+    assert [list(row.values())[:5] for row in rows] == [
         ["first", "a", "0.25", "0 to 1", "contradicts"],
         ["second", "b", "2 s", "0 to 1", "outside its band"],
     ]
+
+
+def test_findings_table_shows_what_the_full_profile_gave(tmp_path, monkeypatch):
+    monkeypatch.setattr(checks, "data_path", lambda *parts: tmp_path.joinpath(*parts))
+    (tmp_path / "measured").mkdir()
+    (tmp_path / "measured" / "03_x.csv").write_text(
+        "finding,profile,seed,value\na,quick,0,0.5\na,full,0,0.75\na,full,1,0.625\nb,full,0,3\n",
+        encoding="utf-8",
+    )
+    for name in "abc":
+        finding(name, 0.5, band=(0, 1))
+    assert [row["full"] for row in findings_table().rows] == ["0.625 to 0.75", "3", ""]
 
 
 def test_findings_table_without_findings():

@@ -491,6 +491,17 @@ def test_finding_draws_a_dot_a_run_a_star_and_the_band(ax):
     assert ax.get_title(loc="left") == "accuracy (share): confirms" and ax.get_xlabel() == "share"
 
 
+def test_finding_draws_the_full_profile_on_a_line_of_its_own(ax):
+    full = [{"seed": seed, "threads": 1, "value": 0.7 + seed / 10, "profile": "full"} for seed in (0, 1)]
+    quick = [row | {"profile": "quick"} for row in MEASURED]
+    plotting.plot_finding(full + quick, 0.93, (0.88, 0.95), ax=ax)
+    by_label = {line.get_label(): line for line in ax.lines}
+    assert len(by_label["1 thread"].get_xydata()) == 3
+    np.testing.assert_allclose(by_label["full profile"].get_xydata(), [[0.7, 3], [0.8, 3]])
+    assert by_label["this run: 0.93"].get_xydata().tolist() == [[0.93, 4]]
+    assert [label.get_text() for label in ax.get_yticklabels()][3:] == ["full profile", "this run"]
+
+
 def test_finding_without_measured_runs_and_outside_its_band(ax):
     plotting.plot_finding([], 1.5, (0, 1), ax=ax)
     low, high = ax.get_xlim()

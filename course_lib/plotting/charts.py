@@ -150,8 +150,9 @@ def plot_finding(
     """Draw a finding: a dot for each measured run, its band shaded, and this run's value as a star.
 
     Args:
-        measured_rows: rows of `checks.measured(lesson, finding)` of one profile: dictionaries with "seed",
-            "threads" and "value". A line for each seed, a marker for each thread count. May be empty.
+        measured_rows: rows of `checks.measured(lesson, finding)`: dictionaries with "seed", "threads",
+            "value" and "profile" (default "quick"). A line for each seed, a marker for each thread count;
+            the runs of the full profile stand on a line of their own. May be empty.
         live: what this run measured, or None.
         band: lowest and highest value.
         title: what was measured.
@@ -173,10 +174,16 @@ def plot_finding(
     low, high = map(float, band)
     if not low <= high:
         raise ValueError(f"band must be (lowest, highest), received ({low:g}, {high:g}).")
-    rows = [(int(row["seed"]), int(row["threads"]), float(row["value"])) for row in measured_rows]
+    measured_rows = list(measured_rows)
+    rows, full = [], []
+    for row in measured_rows:
+        run = (int(row["seed"]), int(row["threads"]), float(row["value"]))
+        (full if row.get("profile") == "full" else rows).append(run)
     seeds = sorted({seed for seed, _, _ in rows})
     counts = sorted({threads for _, threads, _ in rows})
-    ax = axes_or_new(ax, 7.0, 1.5 + 0.28 * (len(seeds) + 1))
+    names = [f"seed {seed}" for seed in seeds]
+    names += ["full profile"] * bool(full) + ["this run"] * (live is not None)
+    ax = axes_or_new(ax, 7.0, 1.5 + 0.28 * max(len(names), len(seeds) + 1))
     ax.axvspan(low, high, color=COLORS["sky"], alpha=0.22, linewidth=0, zorder=0)
     for edge in (low, high):
         ax.axvline(edge, color=COLORS["blue"], linewidth=0.9, linestyle=":")
@@ -198,10 +205,23 @@ def plot_finding(
             zorder=3 + index,
         )
         handles.append(dots)
+    if full:
+        values = [value for _, _, value in full]
+        (diamonds,) = ax.plot(
+            values,
+            [len(seeds)] * len(values),
+            linestyle="",
+            marker="D",
+            markersize=7,
+            color=COLORS["purple"],
+            label="full profile",
+            zorder=6,
+        )
+        handles.append(diamonds)
     if live is not None:
         (star,) = ax.plot(
             [live],
-            [len(seeds)],
+            [len(names) - 1],
             linestyle="",
             marker="*",
             markersize=15,
@@ -219,7 +239,6 @@ def plot_finding(
             edgecolor="none",
         )
     )
-    names = [f"seed {seed}" for seed in seeds] + (["this run"] if live is not None else [])
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.4, -0.6)  # seed 0 on top
     ax.margins(x=0.08)
