@@ -548,9 +548,9 @@ finding("deepest_minus_linear_example", percent[3] - percent[0], band=pick(quick
 # With the seed of this notebook each example does better than the one before. Of the ten runs only the last minus the
 # first is stored: 59 to 64 points. The linear classifier is hardly better than guessing (10 %): it has one template for
 # each class, and the shapes never stand at the same place. One CONV finds edges anywhere, but one FC layer must then
-# know them at each place. With POOL the same features count over wider and wider regions. (The rate is small for a
-# reason: at 3e-3 one run in ten of the deepest example stayed at 10 %. Deep networks are harder to start; lesson 6 is
-# about that.)
+# know them at each place. With POOL the same features count over wider and wider regions. (The rate is
+# small for a reason: in our first trials, which are not stored, the deepest example sometimes stayed at 10 % with three
+# times this rate. Deep networks are harder to start; lesson 6 is about that.)
 #
 # ### 4.2 Break one rule at a time
 #
@@ -648,10 +648,9 @@ plt.show()
 # * **3x3 windows** are a little *better* in every run. That contradicts our hypothesis, not the lecture: it calls them less
 #   common, not worse.
 #
-# A trap, and we fell into it: our first version trained with batches of 64, a quarter of the steps. Every broken rule
-# looked bad then, 5x5 pooling worst of all (0.8). Those networks only learned more slowly. Trained on (40 epochs, two
-# seeds), they caught up, all but stride 2 and the early POOL. **A short race shows who starts fast, not who is
-# good.**
+# A trap, and we fell into it: our first version (its runs are not stored) had batches of 64, a quarter of the steps, and
+# every broken rule looked bad. Trained on, most of those networks caught up: they had only learned more slowly. Try it,
+# with `batch_size=64` in `train`. **A short race shows who starts fast, not who is good.**
 #
 # ### 4.3 Is the border washed away?
 #
@@ -971,8 +970,7 @@ for wanted_, least_, choices_ in [(100, 1, [(3, 1)]), (48, 5, [(5, 1), (3, 2)]),
 #
 # The remedy is a border of zeros around each canvas before the first layer, wide enough (as LeNet-5 does with its
 # 32x32 images for digits of 20x20): then no digit lies near the border of what the network sees. That is padding too,
-# done once at the beginning and not in each layer. (Trained on canvases with a border of 5, the network without
-# padding read 82 % in the corners and not 39 %; one run.)
+# done once at the beginning and not in each layer.
 
 # %% [markdown]
 # ## 6 · Wrap-up
