@@ -413,7 +413,7 @@ Table(rows, formats={"w after 200 steps": ".4f"})
 # * **Hypothesis**: tanh needs at least twice as many epochs.
 # * **Metric**: epochs of tanh divided by epochs of ReLU, each at its best of three rates, until the mean training
 #   error of an epoch falls to 5 % (with a fraction, from the line between two epochs; in the full profile to 40 %, on
-#   10,000 photographs of CIFAR-10).
+#   6,000 photographs of CIFAR-10).
 # * **Start**: He's random weights for ReLU, Glorot's for tanh.
 # * **Stopping rule**: a fixed number of epochs. A network that has not arrived by then counts with that number.
 #
@@ -474,7 +474,7 @@ def answers(joint, images):
 RATES = pick(quick=[0.003, 0.01, 0.03], full=[0.001, 0.003, 0.01])
 FINISH, MOST = pick(quick=(0.05, 12), full=(0.4, 15))
 track = pick(
-    quick=lambda: datasets.load("digits", size=16), full=lambda: datasets.load("cifar10", samples=10_000)
+    quick=lambda: datasets.load("digits", size=16), full=lambda: datasets.load("cifar10", samples=6_000)
 )()
 
 
@@ -587,7 +587,7 @@ finding(
 SIX = ["circle", "square", "star", "cross", "moon", "arrow"]
 toys = pick(
     quick=lambda: datasets.load("shapes", size=16, samples=1000, classes=SIX),
-    full=lambda: datasets.load("cifar10", samples=8_000),
+    full=lambda: datasets.load("cifar10", samples=5_000),
 )()
 toy_variances, toy_directions = color_components(toys.train.images)
 RATE, DECAY = 0.01, 0.0005
@@ -627,7 +627,7 @@ three = {}
 for name, build in variants.items():
     keras.utils.set_random_seed(seed())  # the same first weights for all
     three[name] = build()
-EPOCHS = pick(quick=16, full=20)
+EPOCHS = 16
 curves, joint = train_together(
     three, toys, epochs=EPOCHS, batch_size=64, callbacks=[ten_times_slower(EPOCHS)],
     optimizer=keras.optimizers.SGD(RATE, momentum=0.9), label="three networks",
@@ -838,7 +838,7 @@ plt.show()
 # %%
 large = pick(
     quick=lambda: datasets.load("shapes", size=39, samples=1200),
-    full=lambda: datasets.load("cifar10", size=39, samples=15_000),
+    full=lambda: datasets.load("cifar10", size=39, samples=6_000),
 )()
 
 
