@@ -1,22 +1,99 @@
-"""Side-by-side timing: interleaved pairs, the median ratio and its interval."""
+"""Side-by-side timing: everything in turn, round after round; medians with intervals; a page of results."""
 
+import argparse
+import logging
 import platform
+import shlex
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import quantile_test
 
 from course_lib.session import report
 
+logging.getLogger("tensorflow").setLevel(
+    logging.ERROR
+)  # each network is traced once; it warns of "retracing"
 RESULTS = Path(__file__).with_name("results")
+
+
+def head(ours: str = "ours", other: str = "the other") -> str:
+    """The first two lines of a table whose rows are `| what | {ratio.cells()} |`."""
+    return (
+        f"| what | {ours} | {other} | ratio ({other} / {ours}) | {ours} is |\n| --- | --- | --- | --- | --- |"
+    )
+
+
+HEAD = head()
+
+
+def options(doc: str, pairs: int = 10) -> argparse.ArgumentParser:
+    """What every script takes: `--pairs` and `--results`. `doc` is its docstring."""
+    about, _, detail = doc.partition("\n")
+    parser = argparse.ArgumentParser(
+        description=about, epilog=detail, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pairs", type=int, default=pairs, metavar="N", help=f"rounds (default: {pairs})")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=RESULTS,
+        metavar="FOLDER",
+        help="where the page goes (default: beside)",
+    )
+    return parser
+
+
+def interleave(
+    sides: Sequence[Callable[[], object]],
+    rounds: int = 10,
+    warm_up: int = 1,
+    on_round: Callable = lambda: None,
+) -> np.ndarray:
+    """Calls all sides in turn, so that other load on the machine meets all alike.
+
+    Every other round goes backwards. `on_round` is called after each, outside the measured time.
+
+    Returns:
+        Seconds (rounds, sides).
+
+    >>> interleave([lambda: 1, lambda: 2], rounds=3).shape
+    (3, 2)
+    """
+    for _ in range(warm_up):
+        for side in sides:
+            side()
+    times = np.empty((rounds, len(sides)))
+    for number in range(rounds):
+        for place in range(len(sides))[:: 1 if number % 2 == 0 else -1]:
+            begin = time.perf_counter()
+            sides[place]()
+            times[number, place] = time.perf_counter() - begin
+        on_round()
+    return times
+
+
+def median(values: Sequence[float]) -> tuple[float, float, float]:
+    """The median and its 95 % interval: two of the sorted values, whatever the distribution.
+
+    Of n values the interval is from the k-th smallest to the k-th largest, with the greatest k whose chance
+    of missing the true median is at most 5 % (binomial). Below six values there is none: NaN.
+
+    >>> tuple(map(float, median(range(1, 11))))
+    (5.5, 2.0, 9.0)
+    """
+    interval = quantile_test(values, p=0.5).confidence_interval(0.95)
+    return np.median(values), interval.low, interval.high
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times faster `ours` is than `other`: the median over pairs, with a 95 % bootstrap interval."""
+    """How many times faster `ours` is than `other`: the median over pairs, with its 95 % interval."""
 
     ours: float  # median seconds
     other: float
@@ -24,51 +101,79 @@ class Ratio:
     low: float
     high: float
 
+    @classmethod
+    def of(cls, ours: np.ndarray, other: np.ndarray) -> "Ratio":
+        """From the seconds of each side in each round, (rounds,) each.
+
+        >>> Ratio.of(np.full(10, 0.5), np.full(10, 2.0)).cells()
+        '500.0 ms | 2.00 s | 4.00 (4.00 to 4.00) | faster'
+        """
+        return cls(np.median(ours), np.median(other), *median(other / ours))
+
+    @property
+    def verdict(self) -> str:
+        """One word: the same within a tenth, or unresolved when the interval reaches further."""
+        if self.high < 0.95:
+            return "slower"
+        if self.low > 1.05:
+            return "faster"
+        return "the same" if self.low > 0.9 and self.high < 1.1 else "unresolved"
+
     def cells(self) -> str:
-        verdict = "slower" if self.high < 0.95 else "faster" if self.low > 1.05 else "the same"
         ratio = f"{self.middle:.2f} ({self.low:.2f} to {self.high:.2f})"
-        return " | ".join([_seconds(self.ours), _seconds(self.other), ratio, verdict])
-
-
-HEAD = "| what | ours | the other | ratio (other / ours) | ours is |\n| --- | --- | --- | --- | --- |"
+        return " | ".join([seconds(self.ours), seconds(self.other), ratio, self.verdict])
 
 
 def compare(
     ours: Callable[[], object], other: Callable[[], object], pairs: int = 10, warm_up: int = 1
 ) -> Ratio:
-    """Times both, one after the other in turn, so that other load on the machine meets both alike."""
-    for _ in range(warm_up):
-        ours(), other()
-    times = np.empty((pairs, 2))
-    for number in range(pairs):
-        order = (0, 1) if number % 2 == 0 else (1, 0)
-        for side in order:
-            begin = time.perf_counter()
-            (ours, other)[side]()
-            times[number, side] = time.perf_counter() - begin
-    ratios = times[:, 1] / times[:, 0]
-    draws = np.random.default_rng(0).choice(ratios, (2000, pairs))
-    low, high = np.quantile(np.median(draws, axis=1), [0.025, 0.975])
-    return Ratio(*np.median(times, axis=0), np.median(ratios), low, high)
+    """Times both, one after the other in turn."""
+    return Ratio.of(*interleave((ours, other), pairs, warm_up).T)
 
 
-def write(name: str, title: str, lines: list[str]) -> None:
-    """Writes benchmarks/results/NAME.md with the machine, and prints it."""
+def write(name: str, title: str, lines: Sequence[str], folder: Path = RESULTS) -> None:
+    """Writes FOLDER/NAME.md with the machine and the command, and prints it."""
     machine = report()
-    where = machine.gpus[0] if machine.gpus else f"{machine.cores} CPU cores, no GPU"
+    where = machine.gpus[0] if machine.gpus else f"{machine.cores} CPU cores ({processor()}), no GPU"
     versions = ", ".join(f"{package} {version}" for package, version in machine.packages.items())
-    head = [
+    top = [
         f"# {title}",
         "",
-        f"Measured by `benchmarks/{name}.py` on {date.today().isoformat()}: {where}, {machine.platform}, "
-        f"Python {platform.python_version()}, backend {machine.backend}, {versions}.",
+        f"Measured by `{shlex.join(['python', f'benchmarks/{name}.py', *sys.argv[1:]])}` on "
+        f"{date.today().isoformat()}: {where}, {machine.platform}, Python {platform.python_version()}, "
+        f"backend {machine.backend}, {versions}.",
         "",
     ]
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.md"
-    path.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.md"
+    path.write_text("\n".join([*top, *lines]) + "\n", encoding="utf-8")
     print(path.read_text(encoding="utf-8"))
 
 
-def _seconds(value: float) -> str:
+def processor() -> str:
+    """The processor's name, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def seconds(value: float) -> str:
+    """A time in a readable unit.
+
+    >>> seconds(0.0123), seconds(1.5)
+    ('12.3 ms', '1.50 s')
+    """
     return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def spread(values: Sequence[float]) -> str:
+    """The median time and its interval.
+
+    >>> spread([0.1] * 10)
+    '100.0 ms (100.0 ms to 100.0 ms)'
+    """
+    middle, low, high = map(seconds, median(values))
+    return f"{middle} ({low} to {high})"

@@ -1,20 +1,20 @@
-"""Our builders beside their `keras.applications` twins, and grouped convolution beside Keras' own.
+"""Our builders beside their `keras.applications` twins.
 
-    .venv/bin/python benchmarks/zoo.py      about five minutes on two cores
+    .venv/bin/python benchmarks/zoo.py      five minutes on two cores
 
 Building the graph, building it with weights, and one training step (forward, backward, SGD) on random images.
 Writes benchmarks/results/zoo.md.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import keras
 import numpy as np
-from _pairs import HEAD, compare, write
+from _pairs import HEAD, compare, options, write
 
 from course_lib import architectures, transfer
 from course_lib.accounting import unallocated
-from course_lib.layers import GroupedConv2D
 
 WHY = """Where building with weights is slower, the graph is not: it is the draw of the initial weights. He's
 truncated normal numbers (the papers', for ReLU) cost several times what Glorot's uniform ones do, which
@@ -52,7 +52,7 @@ def graph_of(build):
     return without_weights
 
 
-def networks() -> list[str]:
+def networks(pairs: int) -> list[str]:
     rows = []
     for name, (side, batch) in NETWORKS.items():
         shape = (side, side, 3)
@@ -65,52 +65,27 @@ def networks() -> list[str]:
         def theirs(twin=twin, own=own):
             return twin(weights=None, **own)
 
-        rows.append(f"| {name}, graph | {compare(graph_of(ours), graph_of(theirs)).cells()} |")
-        rows.append(f"| {name}, graph and weights | {compare(ours, theirs).cells()} |")
+        rows.append(f"| {name}, graph | {compare(graph_of(ours), graph_of(theirs), pairs).cells()} |")
+        rows.append(f"| {name}, graph and weights | {compare(ours, theirs, pairs).cells()} |")
         models = []
         for build in (ours, theirs):
             features = build()
             scores = keras.layers.Dense(10, activation="softmax")(features.output)
             models.append(keras.Model(features.input, scores))
         steps = [step(model, (batch, *shape)) for model in models]
-        ratio = compare(*steps, pairs=15, warm_up=3)
+        ratio = compare(*steps, pairs, warm_up=3)
         rows.append(f"| {name}, training step, {batch} images of {side}x{side} | {ratio.cells()} |")
         print(*rows[-3:], sep="\n", flush=True)
         keras.backend.clear_session()
     draws = [partial(keras.initializers.get(kind), (3, 3, 512, 512)) for kind in DRAWS]
-    rows.append(f"| {' beside '.join(DRAWS)}, 2.4 M numbers | {compare(*draws, pairs=30).cells()} |")
+    rows.append(f"| {' beside '.join(DRAWS)}, 2.4 M numbers | {compare(*draws, 2 * pairs).cells()} |")
     return rows
 
 
-def grouped() -> list[str]:
-    rows = []
-    for filters, side, size, groups in ((256, 27, 5, 2), (128, 28, 3, 32)):
-        shape = (side, side, 96 if groups == 2 else 128)
-        steps = []
-        for layer in (GroupedConv2D, keras.layers.Conv2D):
-            model = keras.Sequential(
-                [
-                    keras.Input(shape),
-                    layer(filters, size, padding="same", groups=groups),
-                    keras.layers.GlobalAveragePooling2D(),
-                    keras.layers.Dense(10, activation="softmax"),
-                ]
-            )
-            steps.append(step(model, (16, *shape)))
-        ratio = compare(*steps, warm_up=2)
-        what = (
-            f"{groups} groups, {shape[-1]} to {filters} channels, {size}x{size}, 16 images of {side}x{side}"
-        )
-        rows.append(f"| {what} | {ratio.cells()} |")
-        print(rows[-1], flush=True)
-    return rows
+def main(arguments: Sequence[str] | None = None) -> None:
+    chosen = options(__doc__, pairs=15).parse_args(arguments)
+    write("zoo", "The zoo's speed", [HEAD, *networks(chosen.pairs), "", WHY], chosen.results)
 
 
 if __name__ == "__main__":
-    lines = ["## Networks beside `keras.applications`", "", HEAD, *networks(), "", WHY, ""]
-    lines += [
-        "## A training step of a grouped convolution beside `keras.layers.Conv2D(groups=...)`",
-        "",
-        HEAD,
-    ]
-    write("zoo", "The zoo's speed", [*lines, *grouped()])
+    main()
