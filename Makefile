@@ -15,7 +15,8 @@ export UV_PYTHON_DOWNLOADS := never
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lab build release doctor lock test-oldest test-newest test-jax test-twins bench bench-grading clean
+.PHONY: help setup run test lab build release doctor lock test-oldest test-newest test-jax test-twins \
+  bench bench-grading clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'

@@ -54,7 +54,7 @@ def lessons() -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = options(__doc__, pairs=15)
+    parser = options(__doc__)
     parser.add_argument("--lessons", action="store_true", help="also run every lesson once")
     parser.add_argument("--suite", action="store_true", help="also run `make test` once")
     chosen = parser.parse_args(arguments)
