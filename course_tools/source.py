@@ -217,7 +217,7 @@ def _check_code(notebook: NotebookNode, places: dict[str, Place]) -> None:
         name = keys.get("exercise") or keys.get("check")
         if name is None or cell.cell_type != "code":
             continue
-        bound, used = _names(cell.source)
+        bound, used = global_names(cell.source)
         known = own.setdefault(name, set())
         known |= bound
         if foreign := sorted(used - known - imported - set(dir(builtins))):
@@ -253,9 +253,17 @@ def _check_solution_region(cell: NotebookNode, tree: ast.Module, place: Place) -
             )
 
 
-def _names(source: str) -> tuple[set[str], set[str]]:
-    """Names that a cell binds at its top level, and global names that it uses anywhere."""
-    bound, used = set(), set()
+def global_names(source: str) -> tuple[set[str], set[str]]:
+    """Global names that a cell binds, at its top level or by `global`, and those that it uses anywhere.
+
+    Raises:
+        SyntaxError: the cell is no Python.
+
+    >>> global_names("y = f(1)")
+    ({'y'}, {'f'})
+    """
+    bound: set[str] = set()
+    used: set[str] = set()
 
     def visit(table: symtable.SymbolTable) -> None:
         for symbol in table.get_symbols():
@@ -264,8 +272,11 @@ def _names(source: str) -> tuple[set[str], set[str]]:
                     bound.add(symbol.get_name())
                 if symbol.is_referenced():
                     used.add(symbol.get_name())
-            elif symbol.is_global() and symbol.is_referenced():
-                used.add(symbol.get_name())
+            elif symbol.is_global():
+                if symbol.is_referenced():
+                    used.add(symbol.get_name())
+                if symbol.is_assigned():
+                    bound.add(symbol.get_name())
         for child in table.get_children():
             visit(child)
 

@@ -47,11 +47,11 @@ def _grade(
     before, whole = needed(exercise, repaired, release)
     verdict = None
     try:
-        verdict = _run(before, exercise, release, server, deadline, cell, outcome)
+        verdict = _run(before, exercise, repaired, release, server, deadline, cell, outcome)
         missing = verdict["state"] == "failed" and verdict["missing"] not in ("", *exercise.check["names"])
         if missing and not whole:
             before = everything(exercise, repaired, release)
-            verdict = _run(before, exercise, release, server, deadline, cell, outcome)
+            verdict = _run(before, exercise, repaired, release, server, deadline, cell, outcome)
     except Dead as reason:
         outcome.hint = f"Your code was stopped: {reason}."
     protected = frozenset(exercise.check["names"]) | code.names(exercise.check["source"])[1]
@@ -75,6 +75,7 @@ def _grade(
 def _run(
     before: list[str],
     exercise: Exercise,
+    repaired: Repaired,
     release: Release,
     server: Server,
     deadline: float,
@@ -82,7 +83,7 @@ def _run(
     outcome: Outcome,
 ) -> dict | None:
     """The verdict of the check, after the cells before it and the answer."""
-    kernel = server.kernel(release.name)
+    kernel = server.kernel(release.name, repaired.files)
     try:
         for text in before:
             kernel.run(text, deadline=deadline)

@@ -1,8 +1,9 @@
 """Reads zip files that strangers made: in memory, never unpacked, with limits."""
 
+import functools
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -10,6 +11,7 @@ from pathlib import PurePosixPath
 MOST_MEMBERS = 20_000
 MOST_BYTES = 300_000_000  # of one member
 MOST_TOTAL = 3_000_000_000  # of one archive, unpacked
+MOST_NESTED = 1_000_000_000  # of the zips in it, which are kept in memory
 MOST_RATIO = 200  # unpacked to packed; notebooks with pictures reach 10, text 50
 DEPTH = 3  # a download that holds students' zips
 
@@ -20,25 +22,36 @@ class Member:
 
     parts: tuple[str, ...]  # folders and name
     time: datetime | None
-    data: bytes = b""
+    read: Callable[[], bytes] = bytes  # unpacks it: what is not needed at once takes no memory
     problem: str = ""
+    size: int = 0
 
 
-def members(data: bytes, wanted: tuple[str, ...]) -> Iterator[Member]:
-    """The files whose names end in `wanted`; a problem has empty data, and none is ever raised."""
+class Budget:
+    """What may still be unpacked of an archive and of those inside it."""
+
+    def __init__(self):
+        self.total, self.nested = MOST_TOTAL, MOST_NESTED
+
+    def allows(self, size: int, nested: bool) -> bool:
+        self.total -= size
+        self.nested -= size if nested else 0
+        return min(self.total, self.nested) >= 0
+
+
+def members(data: bytes, wanted: tuple[str, ...], budget: Budget) -> Iterator[Member]:
+    """The files whose names end in `wanted` ("" for all); a problem has no content, and none is raised."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            yield from _members(packed, wanted)
+        yield from _members(zipfile.ZipFile(io.BytesIO(data)), wanted, budget)  # open: members read later
     except Exception as error:  # zipfile raises many kinds on broken files
         yield Member((), None, problem=f"the zip file cannot be read: {type(error).__name__}")
 
 
-def _members(packed: zipfile.ZipFile, wanted: tuple[str, ...]) -> Iterator[Member]:
+def _members(packed: zipfile.ZipFile, wanted: tuple[str, ...], budget: Budget) -> Iterator[Member]:
     entries = packed.infolist()
     if len(entries) > MOST_MEMBERS:
         yield Member((), None, problem=f"the zip file holds more than {MOST_MEMBERS:,} files")
         return
-    total = 0
     for entry in entries:
         name = entry.filename.replace("\\", "/")
         parts = PurePosixPath(name).parts
@@ -52,25 +65,36 @@ def _members(packed: zipfile.ZipFile, wanted: tuple[str, ...]) -> Iterator[Membe
         if entry.external_attr >> 28 == 0o12:
             yield Member(parts, None, problem="it is a symbolic link")
             continue
-        total += entry.file_size
         ratio = entry.file_size / max(1, entry.compress_size)
         if (
             entry.file_size > MOST_BYTES
-            or total > MOST_TOTAL
             or (entry.file_size > 5e6 and ratio > MOST_RATIO)
+            or not budget.allows(entry.file_size, name.lower().endswith(".zip"))
         ):
             yield Member(parts, None, problem="it is too large when unpacked (a zip bomb?)")
             continue
         try:
-            with packed.open(entry) as file:
-                content = file.read(entry.file_size + 1)  # what is declared, whatever the archive then holds
-            if len(content) > entry.file_size:
-                raise zipfile.BadZipFile
+            _look(packed, entry)
             time = datetime(*entry.date_time).astimezone()
         except Exception as error:
             yield Member(parts, None, problem=f"it cannot be unpacked: {type(error).__name__}")
             continue
-        yield Member(parts, time, content)
+        yield Member(parts, time, functools.partial(_read, packed, entry), size=entry.file_size)
+
+
+def _look(packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """Unpacks an entry without keeping it: raises where it is damaged, or larger than declared."""
+    left = entry.file_size
+    with packed.open(entry) as file:
+        while part := file.read(1 << 20):
+            left -= len(part)
+            if left < 0:
+                raise zipfile.BadZipFile
+
+
+def _read(packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    with packed.open(entry) as file:
+        return file.read(entry.file_size)
 
 
 def hidden(parts: tuple[str, ...]) -> bool:

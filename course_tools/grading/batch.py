@@ -1,11 +1,12 @@
 """A whole class: its submissions are graded side by side, and each result is stored at once."""
 
+import contextlib
 import hashlib
 import queue
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..errors import CourseError
 from ..project import Project
-from . import answers, collect, gradebook, notebook, repair, results
+from . import answers, collect, gradebook, notebook, repair, results, scan
+from .beside import Beside
 from .collect import Submission
 from .limits import Limits
 from .released import Release
@@ -46,6 +48,7 @@ class Class:
 def grade_all(whole: Class, found: list[Submission], jobs: int, due: datetime | None) -> None:
     """Grades what is new, `jobs` at a time, and stores each result at once."""
     imports = {name: release.imports for name, release in whole.releases.items()}
+    found = _with_lessons(whole, found)
     servers: queue.SimpleQueue[Server] = queue.SimpleQueue()
     made = [Server(imports, whole.limits, closed=whole.closed) for _ in range(max(1, min(jobs, len(found))))]
     for server in made:
@@ -64,10 +67,8 @@ def grade_all(whole: Class, found: list[Submission], jobs: int, due: datetime | 
 
         pool = ThreadPoolExecutor(max_workers=len(made))
         try:
-            for named in (True, False):  # a file whose name tells its lesson goes before
-                waiting = [pool.submit(work, one) for one in found if bool(one.lesson) == named]
-                for future in waiting:
-                    future.result()
+            for future in [pool.submit(work, one) for one in found]:
+                future.result()
         except BaseException:
             whole.stopped = True
             raise
@@ -83,11 +84,11 @@ def _one(whole: Class, one: Submission, server: Server, due: datetime | None) ->
     result = Result(one.student, one.lesson, "", notes=list(one.notes), closed=whole.closed)
     graded = None
     try:
-        student = _read(whole, one, result)
+        student, near = _read(whole, one, result)
         if earlier := _earlier(whole, one, result):
             result = earlier
         else:
-            graded = _grade(whole, result, student, server)
+            graded = _grade(whole, result, student, near, server)
     except notebook.Unreadable as reason:
         result.problem = str(reason)
     except CourseError:
@@ -103,25 +104,23 @@ def _one(whole: Class, one: Submission, server: Server, due: datetime | None) ->
             whole.late.add((result.student, result.lesson))
 
 
-def _read(whole: Class, one: Submission, result: Result) -> notebook.Notebook:
-    """The submission's notebook; sets the result's lesson and key."""
+def _read(whole: Class, one: Submission, result: Result) -> tuple[notebook.Notebook, Beside]:
+    """The submission's notebook and the files beside it; sets the result's key."""
     if one.problem:
         raise notebook.Unreadable(one.problem)
     try:
         data = one.read()
+        near = one.beside()
     except OSError as error:
         raise notebook.Unreadable(f"it cannot be read: {error.strerror}") from None
     student = notebook.read(data)
     if not one.lesson:
-        lesson = repair.lesson_of(student, whole.releases)
-        if not lesson or (one.student, lesson) in whole.results:
-            raise notebook.Unreadable(f"neither name nor content of {one.origin} tells another lesson")
-        result.lesson = lesson
-        result.notes.append(f"The file's name, {one.origin}, does not tell the lesson; its content does.")
-    parts = [collect.digest(data), whole.releases[result.lesson].digest, str(results.VERSION)]
+        raise notebook.Unreadable(f"neither name nor content of {one.origin} tells another lesson")
+    parts = [collect.digest(data), *(f"{name} {collect.digest(near.files[name])}" for name in near.files)]
+    parts += [whole.releases[result.lesson].digest, str(results.VERSION)]
     parts += [repr(whole.limits), str(whole.closed), whole.library]
     result.key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    return student
+    return student, near
 
 
 def _earlier(whole: Class, one: Submission, result: Result) -> Result | None:
@@ -133,12 +132,21 @@ def _earlier(whole: Class, one: Submission, result: Result) -> Result | None:
     return earlier
 
 
-def _grade(whole: Class, result: Result, student: notebook.Notebook, server: Server) -> NotebookNode:
+def _grade(
+    whole: Class, result: Result, student: notebook.Notebook, near: Beside, server: Server
+) -> NotebookNode:
     """Fills the result; returns the executed notebook."""
     release = whole.releases[result.lesson]
     repaired = repair.repair(student, release)
     result.notes += repaired.notes
-    result.tampered = repaired.tampered
+    repaired.files = near.files
+    result.tampered = repaired.tampered + _modules(student, near, release)
+    text = "\n".join(cell.source for cell in student.cells if cell.kind == "code")
+    result.notes += [
+        f"The file {name} was not given to the code: {reason}."
+        for name, reason in near.left.items()
+        if Path(name).name in text
+    ]
     begin = time.monotonic()
     result.outcomes = answers.grade(repaired, release, server)
     result.seconds = round(time.monotonic() - begin, 2)
@@ -147,6 +155,36 @@ def _grade(whole: Class, result: Result, student: notebook.Notebook, server: Ser
         if exercise.written and text.strip() != exercise.stub.strip():
             result.written[exercise.name] = text
     return repaired.notebook
+
+
+def _modules(student: notebook.Notebook, near: Beside, release: Release) -> list[str]:
+    """What a teacher should look at in the student's own modules, as far as the notebook names them."""
+    text = "\n".join(cell.source for cell in student.cells if cell.kind == "code")
+    found = []
+    for name, content in near.files.items():
+        path = Path(name)
+        if path.suffix == ".py" and (path.stem in text or path.parts[0] in text):
+            reasons = scan.reasons(
+                content.decode("utf-8", "replace"), release.code, release.imported, frozenset()
+            )
+            found += [f"{name} {reason}" for reason in reasons]
+    return found
+
+
+def _with_lessons(whole: Class, found: list[Submission]) -> list[Submission]:
+    """Looks into files whose names tell no lesson; a file whose name does goes before, else the newest."""
+    named, unnamed = {(one.student, one.lesson) for one in found if one.lesson}, []
+    for one in found:
+        if one.lesson or one.problem:
+            continue
+        with contextlib.suppress(Exception):  # then it tells none, which `_read` says
+            lesson = repair.lesson_of(notebook.read(one.read()), whole.releases)
+            if lesson and (one.student, lesson) not in named:
+                note = f"The file's name, {one.origin}, does not tell the lesson; its content does."
+                one = replace(one, lesson=lesson, notes=(note, *one.notes))
+        unnamed.append(one)
+    rest = [one for one in found if one.lesson or one.problem]
+    return [*rest, *collect.newest(unnamed)]
 
 
 def _store(whole: Class, one: Submission, result: Result, graded: NotebookNode | None) -> None:

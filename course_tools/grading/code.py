@@ -3,10 +3,13 @@
 import ast
 import builtins
 import functools
-import symtable
+import re
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+from ..source import global_names
+
+MOST_SPECIAL, MOST_LENGTH = 30, 50_000  # IPython takes 9 s for 1,000 lines of "x = %y", 0.2 s for 100
 BUILTINS = frozenset(dir(builtins)) | {"get_ipython", "display", "__file__", "__name__"}
 
 
@@ -18,35 +21,25 @@ def python(source: str) -> str:
         return source
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         pass
+    if too_special(source):
+        return source
     try:
         return TransformerManager().transform_cell(source)
     except Exception:
         return source
 
 
+def too_special(source: str) -> bool:
+    """Whether a cell holds more magics, shell commands and questions than can be rewritten in a second."""
+    lines = re.findall(r"^[ \t]*[%!?]|=[ \t]*[%!]|\?[ \t]*$", source, flags=re.MULTILINE)
+    return len(lines) > MOST_SPECIAL or bool(lines) and len(source) > MOST_LENGTH
+
+
 @functools.lru_cache(maxsize=20_000)
 def names(source: str) -> tuple[frozenset[str], frozenset[str]]:
     """Global names that a cell binds, and those that it uses; none when it is no Python."""
-    bound: set[str] = set()
-    used: set[str] = set()
-
-    def visit(table: symtable.SymbolTable) -> None:
-        for symbol in table.get_symbols():
-            if table.get_type() == "module":
-                if symbol.is_assigned() or symbol.is_imported():
-                    bound.add(symbol.get_name())
-                if symbol.is_referenced():
-                    used.add(symbol.get_name())
-            elif symbol.is_global():
-                if symbol.is_referenced():
-                    used.add(symbol.get_name())
-                if symbol.is_assigned():
-                    bound.add(symbol.get_name())
-        for child in table.get_children():
-            visit(child)
-
     try:
-        visit(symtable.symtable(python(source), "cell", "exec"))
+        bound, used = global_names(python(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return frozenset(), frozenset()
     return frozenset(bound), frozenset(used)

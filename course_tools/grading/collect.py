@@ -5,10 +5,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from ..errors import CourseError
 from . import archive, names
+from .beside import Beside, nothing, of_folder, of_zip
 
 ENDINGS = (".ipynb", ".zip")
 
@@ -27,6 +29,8 @@ class Submission:
     named: bool = False  # a name tells the student, and not only a folder around it
     marked_late: bool = False
     notes: tuple[str, ...] = field(default=())
+    folder: tuple[str, ...] = ()  # in which it lay
+    beside: Callable[[], Beside] = nothing  # the other files in it, where it is the student's own
 
 
 def collect(folder: Path, lessons: Iterable[str]) -> list[Submission]:
@@ -45,11 +49,16 @@ def collect(folder: Path, lessons: Iterable[str]) -> list[Submission]:
     found = list(_file(folder, (), lessons) if folder.is_file() else _walk(folder, (), lessons, folder))
     if not found:
         raise CourseError(f"no notebook (.ipynb) and no zip file in {folder}.")
-    return _newest(_tell_apart(found))
+    return newest(_own_folders(_tell_apart(found)))
 
 
 def _walk(folder: Path, parts: tuple[str, ...], lessons: list[str], root: Path) -> Iterator[Submission]:
-    for path in sorted(folder.iterdir()):
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        yield _problem((*parts, "_"), lessons, root, f"its folder cannot be read: {error.strerror}")
+        return
+    for path in paths:
         inner = (*parts, path.name)
         if archive.hidden(inner[-1:]):
             continue
@@ -73,21 +82,32 @@ def _file(
         yield from _zip(path.read_bytes(), inner, lessons, root)
     else:
         time = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
-        yield _one(parts, lessons, root, time, path.read_bytes)
+        one = _one(parts, lessons, root, time, path.read_bytes)
+        yield replace(one, beside=partial(of_folder, path.parent))
 
 
-def _zip(data: bytes, parts: tuple[str, ...], lessons: list[str], root: Path, depth: int = 1):
+def _zip(
+    data: bytes,
+    parts: tuple[str, ...],
+    lessons: list[str],
+    root: Path,
+    depth: int = 1,
+    budget: archive.Budget | None = None,
+):
     """The submissions in a zip file; the file that the command names (no parts) is the class's."""
     folders = (*parts[:-1], parts[-1][: -len(".zip")]) if parts else ()
     found: list[Submission] = []
-    for member in archive.members(data, ENDINGS):
+    budget = budget or archive.Budget()
+    for member in archive.members(data, ENDINGS, budget):
         inner = (*folders, *member.parts)
         if member.problem:
             found.append(_problem(inner or (f"{root.name}.zip",), lessons, root, member.problem))
         elif not inner[-1].lower().endswith(".zip"):
-            found.append(_one(inner, lessons, root, member.time, lambda content=member.data: content))
+            one = _one(inner, lessons, root, member.time, member.read)
+            found.append(replace(one, beside=partial(of_zip, data, member.parts[:-1])))
         elif depth < archive.DEPTH:
-            found += _zip(member.data, inner, lessons, root, depth + 1)
+            own = budget if parts else None  # a student's bomb costs the class's other zips nothing
+            found += _zip(member.read(), inner, lessons, root, depth + 1, own)
     if not found and parts:
         found.append(_problem(parts, lessons, root, "the zip file holds no notebook"))
     return _owned(found, folders, lessons, root) if parts else found
@@ -109,7 +129,7 @@ def _one(parts: tuple[str, ...], lessons: list[str], root: Path, time: datetime 
     student, lesson, number, named = _who(parts, lessons, root)
     late = any(names.is_late(part) for part in parts)
     origin = "/".join(parts)
-    return Submission(student, lesson, origin, time, read, number=number, named=named, marked_late=late)
+    return Submission(student, lesson, origin, time, read, "", number, named, late, folder=parts[:-1])
 
 
 def _problem(parts: tuple[str, ...], lessons: list[str], root: Path, problem: str) -> Submission:
@@ -141,7 +161,20 @@ def _tell_apart(found: list[Submission]) -> list[Submission]:
     ]
 
 
-def _newest(found: list[Submission]) -> list[Submission]:
+def _own_folders(found: list[Submission]) -> list[Submission]:
+    """Only in a folder that holds one student's work alone, the other files are that student's."""
+    students = defaultdict(set)
+    for one in found:
+        for depth in range(len(one.folder) + 1):
+            students[one.folder[:depth]].add(one.student)
+    return [
+        one if one.folder and len(students[one.folder]) == 1 else replace(one, beside=nothing)
+        for one in found
+    ]
+
+
+def newest(found: list[Submission]) -> list[Submission]:
+    """One submission for each student and lesson."""
     groups = defaultdict(list)
     for one in found:
         groups[one.student, one.lesson or one.origin].append(one)
@@ -155,7 +188,7 @@ def _newest(found: list[Submission]) -> list[Submission]:
             for other in several
             if other is not best
         )
-        chosen.append(replace(best, notes=notes))
+        chosen.append(replace(best, notes=(*best.notes, *notes)))
     return sorted(chosen, key=lambda one: (one.student, one.lesson))
 
 

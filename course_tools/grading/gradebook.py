@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import shutil
 import warnings
 from dataclasses import dataclass
 from datetime import UTC
@@ -12,25 +11,37 @@ import nbformat
 from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_output
 
+from ..errors import CourseError
 from ..files import write_all
 from .released import Release
 from .results import Outcome, Result
 
-CONFIG = """\
-# For nbgrader's formgrader: start JupyterLab in this folder, then open Nbgrader > Formgrader.
+OURS = "# For nbgrader's formgrader"
+CONFIG = f"""\
+{OURS}: start JupyterLab in this folder, then open Nbgrader > Formgrader.
 import pathlib
 
 c = get_config()  # noqa: F821
 c.CourseDirectory.root = str(pathlib.Path(__file__).resolve().parent)
 c.CourseDirectory.course_id = ""
-c.CourseDirectory.db_url = f"sqlite:///{c.CourseDirectory.root}/gradebook.db"
+c.CourseDirectory.db_url = f"sqlite:///{{c.CourseDirectory.root}}/gradebook.db"
+# What students wrote is shown without scripts, which would run with your rights in JupyterLab.
+c.HTMLExporter.preprocessors = ["nbconvert.preprocessors.sanitize.SanitizeHTML"]
 """
 
 
 def prepare(out: Path) -> None:
-    """Writes what formgrader reads before it opens the gradebook; without one, nothing counts as graded."""
+    """Writes what formgrader reads before it opens the gradebook; without one, nothing counts as graded.
+
+    Raises:
+        CourseError: `out` is a course of nbgrader's own, which must not be changed.
+    """
+    config = out / "nbgrader_config.py"
+    if config.exists() and not config.read_text(encoding="utf-8", errors="replace").startswith(OURS):
+        raise CourseError(f"{out} is another nbgrader course ({config.name}): name another --out.")
     if not (out / "gradebook.db").exists():
-        shutil.rmtree(out / "autograded", ignore_errors=True)
+        for kept in (out / "results").glob("*/*.json"):  # never a folder that is not ours
+            path(out, kept.parent.name, kept.stem).unlink(missing_ok=True)
     for name in ("source", "release", "submitted", "autograded"):
         (out / name).mkdir(parents=True, exist_ok=True)
     write_all({out / "nbgrader_config.py": CONFIG})

@@ -43,13 +43,16 @@ class Ran:
 class Kernel:
     """A forked Jupyter kernel, reached over unix sockets in its folder's parent."""
 
-    def __init__(self, server: "Server", lesson: str):
+    def __init__(self, server: "Server", lesson: str, files: dict[str, bytes]):
         self._server, self.limits = server, server.limits
         self._asked = False  # for the check, of which each kernel runs one
         self.acts: list[str] = []  # what the guard noted
         clear(server.work)
         self.folder = server.work / "work"
         self.folder.mkdir()
+        for name, content in files.items():
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / name).write_bytes(content)
         sockets = server.work / "s"
         sockets.mkdir()
         self._listener = socket.socket(socket.AF_UNIX)
@@ -76,6 +79,7 @@ class Kernel:
             raise Dead("The kernel did not start.") from None
         self._session = Session(key=key.encode())
         self._context.setsockopt(zmq.LINGER, 0)
+        self._context.setsockopt(zmq.RECONNECT_IVL, -1)  # a student's code may put another socket there
         self._context.setsockopt(zmq.MAXMSGSIZE, int(2 * self.limits.output))
         self._shell, self._iopub = self._context.socket(zmq.DEALER), self._context.socket(zmq.SUB)
         self._iopub.subscribe(b"")

@@ -1,6 +1,7 @@
 """Student and lesson from the names that people and learning systems give to files and folders."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 MOODLE = re.compile(r"^(?P<student>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<rest>.*)$", re.IGNORECASE)
@@ -49,5 +50,6 @@ def safe(student: str) -> str:
     >>> safe("=HYPERLINK(x)"), safe("../../root"), safe("Anna Müller")
     ('_HYPERLINK(x)', '__.._root', 'Anna Müller')
     """
+    student = unicodedata.normalize("NFC", student)  # macOS writes "ü" as two characters
     plain = re.sub(r"[^\w .,'()@+-]", "_", student, flags=re.UNICODE).strip()[:80].strip()
     return re.sub(r"^[.=+@-]+", "_", plain) or "_"

@@ -79,7 +79,7 @@ def load(lesson: Lesson, project: Project) -> Release:
     complete.metadata = {}
     notebook = nbformat.read(lesson.notebook, as_version=4)
     imports = import_lines(complete)
-    imported = frozenset(source._names(imports)[0])
+    imported = frozenset(source.global_names(imports)[0])
     exercises = tuple(_exercises(notebook, complete, imported))
     texts = [imports, *(json.dumps([e.name, e.points, e.stub, e.check]) for e in exercises)]
     digest = hashlib.sha256("\0".join([*texts, *(c.source for c in notebook.cells)]).encode()).hexdigest()
@@ -116,7 +116,7 @@ def _exercises(notebook: NotebookNode, complete: NotebookNode, imported: frozens
             continue
         check = checks[name]
         text, hidden = without_marks(check.source)
-        bound, used = source._names(text)
+        bound, used = source.global_names(text)
         names = sorted(used - bound - imported - set(dir(builtins)))
         task = {"name": name, "source": text, "hidden": hidden, "names": names}
         lines = text.splitlines()
@@ -129,7 +129,7 @@ def _exercises(notebook: NotebookNode, complete: NotebookNode, imported: frozens
             False,
             cell.source,
             asked,
-            frozenset(source._names(cell.source)[0]),
+            frozenset(source.global_names(cell.source)[0]),
             task,
             "\n".join(visible).strip(),
         )

@@ -22,6 +22,7 @@ class Repaired:
     answers: dict[str, str]  # by exercise
     notes: list[str] = field(default_factory=list)  # what was mended
     tampered: list[str] = field(default_factory=list)  # what no accident does
+    files: dict[str, bytes] = field(default_factory=dict)  # that lay beside the student's notebook
 
 
 def repair(student: Notebook, release: Release) -> Repaired:

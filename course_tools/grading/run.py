@@ -1,6 +1,7 @@
 """`course grade`: collects, grades, and writes everything."""
 
 import contextlib
+import os
 import sys
 from collections import Counter
 from datetime import datetime
@@ -37,7 +38,8 @@ def grade(
         submissions: what students or a learning system handed over.
         lessons: only these lessons; None takes all.
         out: folder for grades.csv, the pages and the gradebook.
-        jobs: submissions at a time.
+        jobs: submissions at a time; never more than the processor has cores, since time limits would
+            then strike honest answers.
         due: files newer than this (a time, or the end of a day) are marked late.
         limits: of time, memory, processes and output.
         closed: grade in the sandbox; None: where it works.
@@ -60,11 +62,17 @@ def grade(
                 "output are limited, but it can read this computer's files. See docs/grading.md.",
                 highlight=False,
             )
+    if jobs > (cores := os.cpu_count() or 1):
+        console.print(f"[yellow]![/] {jobs} jobs on {cores} cores: {cores} are used.", highlight=False)
+        jobs = cores
     end = deadline(due) if due else None
     found = collect.collect(submissions, [lesson.name for lesson in project.lessons])
     whole = Class(project, out, limits or Limits(), closed, console, {})
-    _prepare(whole, found, [lesson.name for lesson in project.find(lessons or [])])
+    _load(whole, found, [lesson.name for lesson in project.find(lessons or [])])
     with _only_one(out):
+        gradebook.prepare(out)
+        for release in whole.releases.values():
+            released.write_to_gradebook(release, project, out / "gradebook.db")
         if not closed:
             files = [f for r in whole.releases.values() for f in (r.lesson.source, r.lesson.notebook)]
             whole.witness = Witness([out, submissions, project.root / "course_lib", *files])
@@ -91,8 +99,8 @@ def deadline(text: str) -> datetime:
     return time.astimezone()
 
 
-def _prepare(whole: Class, found: list[Submission], wanted: list[str]) -> None:
-    """Loads the lessons that may be needed and puts them into the gradebook."""
+def _load(whole: Class, found: list[Submission], wanted: list[str]) -> None:
+    """Loads the lessons that may be needed."""
     named = {one.lesson for one in found if one.lesson}
     unknown = any(not one.lesson for one in found)
     chosen = [lesson for lesson in whole.project.lessons if lesson.name in wanted]
@@ -107,9 +115,6 @@ def _prepare(whole: Class, found: list[Submission], wanted: list[str]) -> None:
             if lesson.name in named:
                 raise
     whole.library = hashes(chosen[0], whole.project)["library_sha256"]
-    gradebook.prepare(whole.out)
-    for release in whole.releases.values():
-        released.write_to_gradebook(release, whole.project, whole.out / "gradebook.db")
 
 
 def finish(whole: Class) -> list[dict]:
@@ -147,7 +152,11 @@ def _only_one(out: Path):
     """Two runs never grade into one folder at a time."""
     import fcntl
 
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / ".lock").touch()
+    except OSError as error:
+        raise CourseError(f"cannot write into --out {out}: {error.strerror}. Name another folder.") from None
     with open(out / ".lock", "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,7 +7,10 @@ from . import code
 MODULES = {
     "ctypes", "gc", "inspect", "linecache", "builtins", "importlib", "subprocess", "socket", "threading",
     "_thread", "multiprocessing", "signal", "traceback", "marshal", "atexit", "unittest", "dis", "types",
-    "IPython", "ipykernel", "nbgrader", "weakref", "pickle", "concurrent", "faulthandler", "tracemalloc",
+    "_signal", "_socket", "_ctypes", "_posixsubprocess", "posix", "asyncio", "tornado", "zmq", "select",
+    "mmap", "runpy", "code", "codeop", "pdb", "bdb", "trace", "cProfile", "profile", "pty", "IPython",
+    "audit", "guard", "kept", "kernel", "link", "server", "ipykernel", "nbgrader", "weakref", "pickle",
+    "concurrent", "faulthandler", "tracemalloc",
 }  # fmt: skip
 WORDS = {
     "_getframe", "_current_frames", "currentframe", "getframeinfo", "getsource", "f_back", "f_globals",
@@ -26,7 +29,7 @@ CLASS_METHODS = {
     "__init__", "__call__", "__repr__", "__str__", "__len__", "__iter__", "__next__", "__getitem__",
     "__setitem__", "__enter__", "__exit__", "__post_init__", "__init_subclass__", "__add__", "__radd__",
     "__mul__", "__rmul__", "__sub__", "__matmul__", "__contains__", "__name__", "__doc__", "__class__",
-    "__all__", "__version__", "__main__", "__dict__", "__file__", "__version_info__", "__path__",
+    "__all__", "__version__", "__main__", "__file__", "__version_info__", "__path__",
     "__qualname__", "__module__",
 }  # fmt: skip
 
@@ -41,8 +44,8 @@ def reasons(answer: str, stub: str, imported: frozenset[str], protected: frozens
         protected: names that the check uses.
     """
     tree, allowed = _tree(answer), _words(_tree(stub))
-    if tree is None:
-        return []
+    if tree is None:  # what is no Python does not run; but special lines may
+        return ["cannot be read for the report"] if code.too_special(answer) else []
     modules = imported | _imported(tree)
     found: dict[str, None] = {}
     for node in ast.walk(tree):
@@ -67,12 +70,21 @@ def _of(node: ast.AST, modules: frozenset[str]):
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         if node.func.id in CALLS - HARMLESS_CALLS:
             yield f"calls {node.func.id}"
+        elif node.func.id in ("vars", "locals", "dir") and not node.args:
+            yield f"calls {node.func.id} for all names"
+        elif node.func.id == "getattr" and len(node.args) > 1 and _put_together(node.args[1]):
+            yield "puts a name together for getattr"
     elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
         root = node.value
         while isinstance(root, ast.Attribute):
             root = root.value
         if isinstance(root, ast.Name) and root.id in modules:
             yield f"replaces a part of {root.id}"
+
+
+def _put_together(node: ast.AST) -> bool:
+    """Whether an expression makes a text out of parts; a variable or a constant is honest."""
+    return isinstance(node, ast.BinOp | ast.JoinedStr | ast.Call | ast.Subscript)
 
 
 def _tree(source: str) -> ast.Module | None:
@@ -92,6 +104,10 @@ def _words(tree: ast.Module | None) -> set[str]:
             words.add(node.attr)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             words.add(node.name)
+        elif isinstance(node, ast.alias):
+            words.update(node.name.split("."))
+        elif isinstance(node, ast.MatchClass):
+            words.update(node.kwd_attrs)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
             words.add(node.value)
     return words

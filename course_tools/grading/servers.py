@@ -13,7 +13,8 @@ from .kernels import Dead, Kernel, clear
 from .limits import Limits
 
 START_SECONDS = 180  # the first import of TensorFlow on a slow disk
-MORE_THREADS = 500  # of this user, while a kernel runs; TensorFlow starts dozens
+MORE_THREADS = 500  # while a kernel runs; TensorFlow starts dozens
+NAMESPACES = (5, 14)  # from this Linux on, a limit on processes inside the sandbox counts only these
 
 
 class Server:
@@ -24,10 +25,11 @@ class Server:
         self._imports = imports
         self._process: subprocess.Popen | None = None
         self._over = False
-        self.work = Path(tempfile.mkdtemp(prefix="course-"))  # short: paths of unix sockets have a limit
+        long = len(tempfile.gettempdir()) > 70  # paths of unix sockets have a limit of 107, on macOS 103
+        self.work = Path(tempfile.mkdtemp(prefix="course-", dir="/tmp" if long else None))
 
-    def kernel(self, lesson: str) -> "Kernel":
-        """A new kernel in an empty folder, with the lesson's imports.
+    def kernel(self, lesson: str, files: dict[str, bytes] | None = None) -> "Kernel":
+        """A new kernel in a folder with these files only, with the lesson's imports.
 
         An earlier one is killed with all that it has started.
 
@@ -37,7 +39,7 @@ class Server:
         for _ in range(2):
             try:
                 self.stop()
-                return Kernel(self, lesson)
+                return Kernel(self, lesson, files or {})
             except Dead:
                 self.close(keep=True)
         raise RuntimeError("no kernel starts")
@@ -107,5 +109,6 @@ class Server:
         if not ready or "ready" not in ready:
             self.close(keep=True)
             raise CourseError(f"the kernels' server did not start. {(ready or {}).get('error', '')}".strip())
-        self.threads = watch.threads() + MORE_THREADS
+        counted = self.closed and watch.linux() >= NAMESPACES
+        self.threads = MORE_THREADS + (8 * (os.cpu_count() or 1) if counted else watch.threads())
         self._base = {self._process.pid, *watch.tree(self._process.pid)}

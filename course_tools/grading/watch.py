@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -50,6 +51,12 @@ def threads() -> int:
         if process.info["uids"] and process.info["uids"].real == os.getuid():
             count += process.info["num_threads"] or 1
     return count
+
+
+def linux() -> tuple[int, ...]:
+    """Version of the Linux kernel, as (6, 1); () elsewhere."""
+    found = re.match(r"(\d+)\.(\d+)", os.uname().release) if sys.platform == "linux" else None
+    return tuple(map(int, found.groups())) if found else ()
 
 
 def kill_tree(root: int) -> None:

@@ -138,6 +138,24 @@ CHEATS = [
         "suspicious",
     ),
     answer(
+        "patches_keras",
+        WRONG + "from keras import Model\nM = Model\nM.count_params = lambda self: 61706",
+        "suspicious",
+    ),
+    answer(
+        "patches_the_graders_own_reading",
+        "import os\nread = os.read\ndef spy(fd, n):\n"
+        "    return read(fd, n).replace(b'assert ', b'assert True or ')\n"
+        "vars(os)['read'] = spy\ndef count_c3(table, size=5):\n    return 2416 if size == 5 else 880",
+        "suspicious",
+    ),
+    answer(
+        "imports_the_guard",
+        WRONG + "try:\n    import guard\n    guard.Guard._judge = lambda self, task: {'state': 'passed',"
+        " 'hint': '', 'hidden': False, 'missing': ''}\nexcept ImportError:\n    pass",
+        "suspicious",
+    ),
+    answer(
         "patches_builtins",
         WRONG + "import builtins\nbuiltins.isinstance = lambda *a: True\n"
         "builtins.AssertionError = type('Never', (Exception,), {})",

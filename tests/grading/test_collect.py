@@ -3,6 +3,7 @@
 import doctest
 import io
 import os
+import tracemalloc
 import zipfile
 from datetime import datetime
 
@@ -106,6 +107,54 @@ def test_what_a_zip_may_not_hold(tmp_path, files, problem):
     put(tmp_path / "anna_03_lenet5.zip", packed(files))
     [one] = collect(tmp_path, LESSONS)
     assert (one.student, one.lesson) == ("anna", "03_lenet5") and problem in one.problem
+
+
+def test_many_bombs_below_the_limit_take_no_memory(tmp_path):
+    put(tmp_path / "anna.zip", packed({f"{n}/03_lenet5.ipynb": b"0" * 4_900_000 for n in range(40)}))
+    tracemalloc.start()
+    collect(tmp_path, LESSONS)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 30_000_000  # unpacked they have 196 MB
+
+
+def beside(folder) -> dict[str, dict[str, bytes]]:
+    return {one.origin: one.beside().files for one in collect(folder, LESSONS)}
+
+
+def test_files_beside_a_notebook(tmp_path):
+    folder = tmp_path / "in"
+    for path in ("anna/03_lenet5.ipynb", "anna/data.csv", "anna/more/x.txt", "anna/.hidden", "anna/random.py",
+                 "anna/numpy/x.py", "anna/mine.py", "anna/01_convolution/01_convolution.ipynb",
+                 "anna/01_convolution/y.csv", "data.csv", "ben_03_lenet5.ipynb",
+                 "03_lenet5/chris_03_lenet5.ipynb", "03_lenet5/dora_03_lenet5.ipynb",
+                 "03_lenet5/data.csv"):  # fmt: skip
+        put(folder / path, path)
+    (folder / "anna" / "linked.csv").symlink_to(folder / "data.csv")
+    found = beside(folder)
+    assert set(found["anna/03_lenet5.ipynb"]) == {"data.csv", "more/x.txt", "mine.py"}
+    assert found["anna/03_lenet5.ipynb"]["more/x.txt"] == b"anna/more/x.txt"
+    assert set(found["anna/01_convolution/01_convolution.ipynb"]) == {"y.csv"}
+    assert not found["ben_03_lenet5.ipynb"] and not found["03_lenet5/chris_03_lenet5.ipynb"]
+    left = next(one for one in collect(folder, LESSONS) if one.origin == "anna/03_lenet5.ipynb").beside().left
+    assert left == {
+        "linked.csv": "it is a link or damaged",
+        "random.py": "it has the name of a library",
+        "numpy/x.py": "it has the name of a library",
+    }
+
+
+def test_files_beside_a_notebook_in_a_zip_and_their_limits(tmp_path):
+    files = {"work/03_lenet5.ipynb": b"{}", "work/data.csv": b"1", "work/big.bin": b"0" * 11_000_000}
+    files |= {f"work/{number:03}.txt": b"" for number in range(60)} | {"up.csv": b""}
+    inner = packed(files)
+    put(
+        tmp_path / "in" / "class.zip", packed({"anna.zip": inner, "ben_03_lenet5.ipynb": b"{}", "x.csv": b""})
+    )
+    found = beside(tmp_path / "in" / "class.zip")
+    assert not found["ben_03_lenet5.ipynb"]
+    assert len(found["anna/work/03_lenet5.ipynb"]) == 50
+    assert not {"big.bin", "up.csv"} & set(found["anna/work/03_lenet5.ipynb"])
 
 
 def test_broken_zips_and_zips_in_zips_without_end(tmp_path):

@@ -205,6 +205,75 @@ def test_the_lesson_is_known_by_the_content(tmp_path):
     assert table["ben", "unknown"]["status"] == "unreadable"
 
 
+def test_files_beside_a_notebook_are_given_to_its_code(tmp_path):
+    lines = solutions()["count_c3"].split("\n")
+    reads = "\n".join([*lines, "assert open('data/sizes.csv').read() == '96,5'", "from mine import one"])
+    folder = tmp_path / "in" / "anna" / LESSON
+    put(folder / f"{LESSON}.ipynb", filled({"count_c3": reads}))
+    put(folder / "data" / "sizes.csv", "96,5")
+    put(folder / "mine.py", "import gc\none = 1\n")
+    put(folder / "numpy.py", "raise SystemExit")
+    done, _ = grade(tmp_path / "in", tmp_path / "out")
+    row = rows(tmp_path / "out")["anna", LESSON]
+    assert (row["count_c3"], row["status"]) == ("2", "suspicious")  # `mine` imports gc
+    assert done.results["anna", LESSON].suspicions == ["mine.py imports gc"]
+    put(folder / "mine.py", "one = 1\n")  # another file is another submission
+    done, _ = grade(tmp_path / "in", tmp_path / "out")
+    assert (done.again, rows(tmp_path / "out")["anna", LESSON]["status"]) == (0, "graded")
+
+
+def test_odd_names_and_several_files_of_one_student(tmp_path):
+    folder, decomposed = tmp_path / "in", "Jo\u0308rg von A\u0308hren"
+    put(folder / decomposed / f"{LESSON}.ipynb", filled(right("count_c3")))
+    put(folder / "Jörg von Ähren_00_start_here.ipynb", released("00_start_here"))
+    put(folder / "a:b;c" / f"{LESSON}.ipynb", {"cells": [], "metadata": {}, "nbformat": 4})
+    for time, (name, made) in enumerate((("old", filled({})), ("new", filled(right("rbf_scores"))))):
+        os.utime(put(folder / "ben" / f"{name}.ipynb", made), (time, time))
+    done, _ = grade(folder, tmp_path / "out", jobs=2)
+    table = rows(tmp_path / "out")
+    assert table["Jörg von Ähren", LESSON]["score"] == "2"
+    assert table["Jörg von Ähren", "00_start_here"]["status"] == "graded"
+    assert table["a_b_c", LESSON]["status"] == "unreadable" and table["a_b_c", LESSON]["score"] == ""
+    assert table["ben", LESSON]["score"] == "2"
+    assert "ben/old.ipynb was handed in, too; the newest file counts." in done.results["ben", LESSON].notes
+    assert (tmp_path / "out" / "feedback" / "Jörg von Ähren.html").exists()
+
+
+def test_more_jobs_than_cores_are_not_started(tmp_path, monkeypatch):
+    put(tmp_path / "in" / f"anna_{LESSON}.ipynb", released())
+    asked = []
+    monkeypatch.setattr(run, "grade_all", lambda whole, found, jobs, due: asked.append(jobs))
+    _, said = grade(tmp_path / "in", tmp_path / "out", jobs=999)
+    assert asked == [os.cpu_count()] and f"{os.cpu_count()} are used" in said
+
+
+def test_a_folder_that_cannot_be_written_or_is_another_course(tmp_path):
+    put(tmp_path / "in" / f"anna_{LESSON}.ipynb", released())
+    put(tmp_path / "file", "")
+    with pytest.raises(CourseError, match="cannot write into --out"):
+        grade(tmp_path / "in", tmp_path / "file" / "out")
+    put(tmp_path / "other" / "nbgrader_config.py", "c = get_config()\n")
+    theirs = put(tmp_path / "other" / "autograded" / "anna" / "ps1" / "ps1.ipynb", "{}")
+    with pytest.raises(CourseError, match="another nbgrader course"):
+        grade(tmp_path / "in", tmp_path / "other")
+    assert theirs.exists()
+    with pytest.raises(CourseError, match="does not exist"):
+        grade(tmp_path / "none", tmp_path / "out")
+
+
+def test_formgrader_shows_no_script_of_a_student(tmp_path):
+    from nbconvert.exporters import HTMLExporter
+    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+    from traitlets.config import PyFileConfigLoader
+
+    gradebook.prepare(tmp_path)
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(tmp_path)).load_config()
+    shown = new_output("display_data", {"text/html": "<script>alert(1)</script><b>bold</b>"})
+    cells = [new_markdown_cell("<img src=x onerror=alert(2)>"), new_code_cell("x", outputs=[shown])]
+    page, _ = HTMLExporter(config=config).from_notebook_node(new_notebook(cells=cells))
+    assert "<script>alert(1)" not in page and "<img src=x" not in page and "<b>bold</b>" in page
+
+
 def test_out_inside_the_submissions_is_refused(tmp_path):
     put(tmp_path / f"anna_{LESSON}.ipynb", released())
     with pytest.raises(CourseError, match="lies inside"):

@@ -15,7 +15,7 @@ from course_tools.grading.servers import Server
 ROOT = Path(__file__).resolve().parents[2]
 MODES = ["open"] if sandbox.works() else ["sandbox", "open"]
 IMPORTS = {"a": "import numpy as np\nfrom course_lib.checks import check"}
-LIMITS = Limits(cell_seconds=10, memory=1.5e9, processes=20, output=1e5, file=1e6)
+LIMITS = Limits(cell_seconds=5, memory=1.5e9, processes=20, output=1e5, file=1e6)
 CHECK = "with check('f') as c:\n    c.equal(f(2), 4, hint='Double it.')\n\nassert f(3) == 6"
 
 
@@ -85,9 +85,10 @@ def test_each_kernel_starts_anew(server):
 
 
 @pytest.mark.parametrize(("source", "reason"), [
-    ("while True: pass", "more than 10 s"),
+    ("while True: pass", "more than 5 s"),
     ("import numpy\nkept = [numpy.ones(10**7) for _ in range(1000)]", "GB of memory"),
     ("import subprocess\nfor _ in range(30): subprocess.Popen(['sleep', '99'])\nwhile 1: pass", "processes"),
+    ("import os\nos.system('for i in $(seq 60); do sleep 99 & done; wait')", "processes"),
     ("print('x' * 10**6)", "printed more than"),
     ("while True: print('x' * 1000)", "printed more than|ran for more than"),  # too much at once is dropped
     ("import os\nos.kill(os.getpid(), 9)", "ended the kernel"),
@@ -138,3 +139,35 @@ def test_what_was_replaced_is_put_back_before_the_check(server):
     assert {"replaces builtins.print", "replaces Check.equal", "replaces numpy.testing.assert_equal"} <= set(
         acts
     )
+
+
+@pytest.mark.parametrize(("answer", "state", "act"), [
+    ("import guard\ndef f(x): return 0", "failed", ""),  # its modules cannot be imported
+    ("import audit\ndef f(x): return 0", "failed", ""),
+    ("import os\nread = os.read\ndef spy(fd, n):\n    return read(fd, n).replace(b'f(3) == 6', b'True')\n"
+     "os.__dict__['read'] = spy\ndef f(x): return 4", "failed", "replaces os.read"),
+    ("guard = __course_check__.__self__\nguard._judge = lambda task: {'state': 'passed'}\n"
+     "def f(x): return 0", "failed", ""),
+    ("from course_lib import checks\nchecks.Check.close.__kwdefaults__['atol'] = 1e9\n"
+     "def f(x): return 2 * x", "passed", "replaces Check.close"),
+    ("from course_lib import checks\nclass C(checks.CheckFailed): pass\nF = checks.CheckFailed\n"
+     "F.__str__ = lambda self: 'passed'\ndef f(x): return 2 * x", "passed", "adds CheckFailed.__str__"),
+    ("def f(x):\n    open('/proc/self/mem', 'rb').close()\n    return 2 * x", "passed",
+     "opens '/proc/self/mem'"),
+    ("import os\ndef f(x):\n    os.close(os.open(b'/etc/passwd', 0))\n    return 2 * x", "passed",
+     "opens '/etc/passwd'"),
+    ("import numpy as np\nYes = type('Yes', (), {'__eq__': lambda s, o: True})\n"
+     "def f(x): return np.array(Yes(), dtype=object)", "passed", "returns a Yes"),
+    ("M = type('M', (type,), {'__mro__': (int,)})\nYes = M('Yes', (), {'__eq__': lambda s, o: True})\n"
+     "def f(x): return Yes()", "passed", "returns a Yes"),
+])  # fmt: skip
+def test_the_guard_cannot_be_reached_or_is_told_of_it(server, answer, state, act):
+    verdict, acts = checked(server, answer)
+    assert verdict["state"] == state
+    assert any(act in text for text in acts) if act else not acts
+
+
+def test_the_kind_of_an_error_tells_no_hidden_value(server):
+    answer = "def f(x):\n    if x == 3: raise type(f'secret {x}', (Exception,), {})\n    return 4"
+    verdict, _ = checked(server, answer)
+    assert verdict["hidden"] and "secret" not in verdict["hint"]

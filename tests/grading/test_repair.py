@@ -2,11 +2,13 @@
 
 import copy
 import json
+import time
 
 import pytest
 from submissions import LESSON, before, cell, code, data, filled, released, right, solutions
 
 from course_tools.grading import answers, notebook, repair, scan
+from course_tools.grading import code as code_module
 from course_tools.grading import released as release_module
 from course_tools.project import Project
 
@@ -199,7 +201,21 @@ def test_right_answers_give_no_reason_to_look():
     ("eval('1')", "calls eval"), ("x = getattr(y, '__globals__')", "uses __globals__"),
     ("class A:\n    def __eq__(self, other): return True", "uses __eq__"),
     ("get_ipython()", "uses get_ipython"),
+    ("import guard", "imports guard"), ("import _signal", "imports _signal"), ("vars()['x']", "calls vars"),
+    ("from sys import modules as m", "uses modules"),
+    ("g = getattr(f, '__se' + 'lf__')", "puts a name together"),
+    ("match e:\n    case object(__traceback__=t): pass", "uses __traceback__"),
+    ("np.__dict__['sum'] = print", "uses __dict__"),
 ])  # fmt: skip
 def test_reasons_to_look(line, reason):
     found = scan.reasons(line, "", frozenset({"np", "check"}), frozenset({"check"}))
     assert any(reason in text for text in found), found
+
+
+def test_a_thousand_special_lines_take_no_time():
+    source = "\n".join(f"x{number} = %pwd" for number in range(2000))
+    begin = time.monotonic()
+    assert code_module.names(source) == (frozenset(), frozenset())  # IPython's own rewriting takes 20 s
+    assert time.monotonic() - begin < 2
+    assert scan.reasons(source, "", frozenset(), frozenset()) == ["cannot be read for the report"]
+    assert scan.reasons("def f(x)\n    return 1", "", frozenset(), frozenset()) == []

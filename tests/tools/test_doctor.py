@@ -9,6 +9,7 @@ from rich.console import Console
 from course_lib.session import Report
 from course_tools import doctor
 from course_tools.doctor import Finding
+from course_tools.grading import sandbox
 
 
 def report(**changes) -> Report:
@@ -128,7 +129,17 @@ def test_kernel_starts_and_an_unknown_one_is_reported():
 def test_sandbox_missing(monkeypatch):
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
     monkeypatch.setattr(sys, "platform", "linux")
-    assert doctor.sandbox().state == "hint"
+    monkeypatch.setattr(sandbox, "works", sandbox.works.__wrapped__)  # not what an earlier call has found
+    found = doctor.sandbox()
+    assert (found.state, found.text) == ("hint", "bubblewrap is not installed")
+    assert "apt install bubblewrap" in found.mend
+
+
+def test_the_doctor_starts_the_graders_own_sandbox(monkeypatch):
+    monkeypatch.setattr(sandbox, "works", lambda: "")
+    assert doctor.sandbox().state == "good"
+    monkeypatch.setattr(sandbox, "works", lambda: "bubblewrap does not run: no namespaces")
+    assert "no namespaces" in doctor.sandbox().text
 
 
 @pytest.mark.parametrize(("states", "code", "closing"), [

@@ -50,6 +50,8 @@ EVENTS = {  # audit event -> (what the teacher reads, modules through which it m
     "compile": (_TEXT, ""),
 }
 _FRAMES = {"tb_frame", "gi_frame", "cr_frame", "ag_frame"}
+_FUNCTION = {"__code__", "__defaults__", "__kwdefaults__"}  # reading gives what can be changed in place
+_HARMLESS = ("/dev/null", "/dev/urandom", "/dev/random")
 _HELPERS["ctypes"] = ("ctypes",)
 
 _report: Callable[[str], None] | None = None
@@ -96,10 +98,10 @@ def _hook(event: str, arguments: tuple) -> None:
             raise RuntimeError("This notebook has started too many processes.")
     if event == "object.__getattr__" and arguments[1] in _FRAMES:
         text, helpers = _STACK, "frame"
-    elif event == "object.__setattr__" and arguments[1] == "__code__":
-        text, helpers = "replaces a function's code", ""
-    elif event == "open" and isinstance(arguments[0], str) and _outside(arguments[0]):
-        text, helpers = f"opens {arguments[0][:80]!r} outside its folder", "open"
+    elif event in ("object.__setattr__", "object.__getattr__") and arguments[1] in _FUNCTION:
+        text, helpers = "reaches into a function's code or defaults", ""
+    elif event == "open" and (path := _outside(arguments[0])):
+        text, helpers = f"opens {path[:80]!r} outside its folder", "open"
     elif event in EVENTS:
         text, helpers = EVENTS[event]
     else:
@@ -112,13 +114,16 @@ def _hook(event: str, arguments: tuple) -> None:
         _busy = False
 
 
-def _outside(path: str) -> bool:
-    """Whether a path leads out of the current folder, and not into a library."""
+def _outside(path: object) -> str:
+    """The path if it leads out of the current folder, and not into a library; else ""."""
+    if isinstance(path, int):  # a file that is open already
+        return ""
     try:
-        full, here = os.path.abspath(path), os.getcwd()
+        full, here = os.path.abspath(os.fsdecode(path)), os.getcwd()
     except OSError:
-        return False
-    return full != here and not full.startswith((here + os.sep, "/dev/", "/proc/self/", *_places))
+        return ""
+    inside = full == here or full in _HARMLESS or full.startswith((here + os.sep, *_places))
+    return "" if inside else full
 
 
 def _by_student(helpers: tuple[str, ...]) -> bool:

@@ -6,6 +6,7 @@ noticed and put back first. The check's text comes over the grader's own socket 
 the verdict goes back there; neither passes through IPython.
 """
 
+import builtins
 import functools
 import linecache
 import types
@@ -18,13 +19,16 @@ from link import Link
 class Guard:
     """Holds what the check needs, from before the student's code ran."""
 
-    def __init__(self, shell, link: Link, genuine: dict):
+    __slots__ = ("_checks", "_genuine", "_kept", "_link", "_seen", "_shell")
+
+    def __init__(self, shell, link: Link, genuine: dict, remembered: kept.Kept):
         from course_lib import checks
 
         checks._RAISE = True
         self._shell, self._link, self._genuine, self._checks = shell, link, genuine, checks
         self._seen: set[str] = set()
-        self._kept = kept.Kept()
+        self._kept = remembered
+        self._kept.accept()
 
     def watch(self) -> None:
         """Begins to report acts of the student's code."""
@@ -60,7 +64,7 @@ class Guard:
         @functools.wraps(value)
         def called(*args, **kwargs):
             result = value(*args, **kwargs)
-            for part in result if isinstance(result, list | tuple) else (result,):
+            for part in kept.parts(result):
                 if kept.pretends(part):
                     self._report(f"returns a {type(part).__name__} that decides itself what it equals")
             return result
@@ -110,7 +114,7 @@ class Guard:
         hidden = line in tests
         cause = error.__cause__ or error
         missing = str(cause.name or "") if isinstance(cause, NameError) else ""
-        stopped = f"Your code stopped with {type(cause).__name__}"
+        stopped = f"Your code stopped with {_kind(cause) if hidden else type(cause).__name__}"
         if isinstance(error, self._checks.CheckFailed) and not hidden:
             return {"state": "failed", "hint": str(error)[:2000], "hidden": False, "missing": missing}
         if isinstance(error, NotImplementedError) and by_student and not hidden:
@@ -120,3 +124,9 @@ class Guard:
             return {"state": "failed", "hint": hint, "hidden": True, "missing": missing}
         hint = f"{stopped}: {str(error)[:200]}".strip(": ")
         return {"state": "failed", "hint": hint, "hidden": False, "missing": missing}
+
+
+def _kind(error: BaseException) -> str:
+    """An error's kind; of a class of the student's own not its name, which could tell a hidden test."""
+    name = type(error).__name__
+    return name if getattr(builtins, name, None) is type(error) else "an error that is not Python's own"

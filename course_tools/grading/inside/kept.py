@@ -2,11 +2,12 @@
 
 import sys
 import types
-from builtins import getattr, isinstance, list, setattr, vars  # noqa: UP029 - students may replace them
+from builtins import delattr, getattr, isinstance, len, list, set, setattr, vars  # noqa: UP029 - students may replace them
 from collections.abc import Iterator
 
 MODULES = ("builtins", "course_lib", "numpy", "math", "operator", "json", "random", "linecache", "contextlib")
-MODULES += ("keras.src.ops", "keras.src.backend.common", "IPython.core.interactiveshell", "numbers")
+MODULES += ("keras", "IPython.core.interactiveshell", "numbers")
+MODULES += ("os", "posixpath", "select", "time", "functools", "types", "codecs")  # the guard's own tools
 _COMPARING = ("__eq__", "__ne__", "__bool__", "__array__", "__array_ufunc__", "__array_function__")
 _COMPARING += ("__lt__", "__gt__", "__sub__", "__rsub__", "__class__", "__getattribute__")
 _KINDS = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.ModuleType)
@@ -14,40 +15,83 @@ _ALLOWED = {f"builtins.{name}" for name in ("input", "_", "exit", "quit")}  # th
 
 
 class Kept:
-    """Functions, classes and modules as they were when this was made."""
+    """Functions, classes and modules as they were when this was made; `own`: the guard's own modules."""
 
-    def __init__(self):
+    def __init__(self, own: tuple[types.ModuleType, ...] = ()):
         self._entries = list(_entries())
+        for module in own:
+            self._entries += _of(module.__name__, module)
+        holders = {id(holder): holder for holder, *_ in self._entries if isinstance(holder, type)}
+        self._classes = [(kind, set(vars(kind))) for kind in holders.values()]
+
+    def accept(self) -> None:
+        """What the kernel itself has changed since then is right."""
+        entries = []
+        for holder, key, value, code in self._entries:
+            now = _get(holder, key)
+            entries.append((holder, key, value, code) if now is value else (holder, key, now, _code(now)))
+        self._entries = entries
+        self._classes = [(kind, set(vars(kind))) for kind, _ in self._classes]
 
     def put_back(self) -> list[str]:
         """Puts back what was replaced, and returns its names."""
         replaced = []
         for holder, key, value, code in self._entries:
-            now = holder.get(key) if isinstance(holder, dict) else vars(holder).get(key)
-            changed = now is not value
+            changed = _get(holder, key) is not value
             if not changed and code is not None:
                 changed = value.__code__ is not code[0] or value.__defaults__ is not code[1]
+                changed = changed or value.__kwdefaults__ != code[2]
             if not changed:
                 continue
             name = f"{getattr(holder, '__name__', None) or holder.get('__name__', 'sys.modules')}.{key}"
             if code is not None:
-                value.__code__, value.__defaults__ = code
+                value.__code__, value.__defaults__ = code[:2]
+                value.__kwdefaults__ = None if code[2] is None else dict(code[2])
             if isinstance(holder, dict):
                 holder[key] = value
             else:
                 setattr(holder, key, value)
             replaced += [f"replaces {name}"]
+        for kind, known in self._classes:
+            if len(vars(kind)) == len(known):
+                continue
+            for key in set(vars(kind)) - known:  # hides what a parent class has under this name
+                if isinstance(vars(kind)[key], (*_KINDS, property, staticmethod, classmethod)):
+                    delattr(kind, key)
+                    replaced += [f"adds {kind.__name__}.{key}"]
         return replaced
 
 
 def pretends(value: object) -> bool:
     """Whether a class of the student's own says how the value compares, or what its numbers are."""
-    for kind in type(value).__mro__:
+    for kind in _MRO(type(value)):
         module = sys.modules.get(kind.__module__)
         known = module and kind.__module__ != "__main__" and _found(module, kind.__qualname__) is kind
         if not known and any(name in vars(kind) for name in _COMPARING):
             return True
     return False
+
+
+_MRO = type.__dict__["__mro__"].__get__  # a class of the student's own may give another `__mro__`
+
+
+def parts(value: object, most: int = 1000) -> Iterator[object]:
+    """A result and what it holds: entries of lists, dictionaries and arrays of objects, `most` in all."""
+    waiting = [value]
+    while waiting and most:
+        most -= 1
+        value = waiting.pop()
+        yield value
+        if isinstance(value, list | tuple | set):
+            waiting += list(value)[:most]
+        elif isinstance(value, dict):
+            waiting += list(value.values())[:most]
+        elif type(value).__name__ == "ndarray" and getattr(value.dtype, "hasobject", False):
+            waiting += value.ravel()[:most].tolist()
+
+
+def _get(holder: object, key: str) -> object:
+    return holder.get(key) if isinstance(holder, dict) else vars(holder).get(key)
 
 
 def _found(module: types.ModuleType, name: str) -> object:
@@ -57,21 +101,25 @@ def _found(module: types.ModuleType, name: str) -> object:
 
 
 def _entries() -> Iterator[tuple]:
-    """What must not change: (holder, key, value, a function's code and defaults or None)."""
+    """What must not change: (holder, key, value, a function's code and its two kinds of defaults or None)."""
     for name, module in list(sys.modules.items()):
         if not isinstance(module, types.ModuleType) or not _guarded(name):
             continue
         yield sys.modules, name, module, None
-        for key, value in list(vars(module).items()):
-            if not isinstance(value, _KINDS) and not callable(value):
-                continue
-            if f"{name}.{key}" in _ALLOWED:
-                continue
-            yield vars(module), key, value, _code(value)
-            if isinstance(value, type) and value.__module__ == name and value.__flags__ & 1 << 9:
-                for inner, member in list(vars(value).items()):
-                    if callable(member) or isinstance(member, staticmethod | classmethod | property):
-                        yield value, inner, member, _code(member)
+        yield from _of(name, module)
+
+
+def _of(name: str, module: types.ModuleType) -> Iterator[tuple]:
+    for key, value in list(vars(module).items()):
+        if not isinstance(value, _KINDS) and not callable(value):
+            continue
+        if f"{name}.{key}" in _ALLOWED:
+            continue
+        yield vars(module), key, value, _code(value)
+        if isinstance(value, type) and value.__module__ == name and value.__flags__ & 1 << 9:
+            for inner, member in list(vars(value).items()):
+                if callable(member) or isinstance(member, staticmethod | classmethod | property):
+                    yield value, inner, member, _code(member)
 
 
 def _guarded(name: str) -> bool:
@@ -79,4 +127,7 @@ def _guarded(name: str) -> bool:
 
 
 def _code(value: object) -> tuple | None:
-    return (value.__code__, value.__defaults__) if isinstance(value, types.FunctionType) else None
+    if not isinstance(value, types.FunctionType):
+        return None
+    named = value.__kwdefaults__
+    return value.__code__, value.__defaults__, None if named is None else dict(named)

@@ -3,10 +3,11 @@
 import asyncio
 
 from guard import Guard
+from kept import Kept
 from link import CHECK, Link
 
 
-def run(connection: dict, link: Link, genuine: dict) -> None:
+def run(connection: dict, link: Link, genuine: dict, remembered: Kept) -> None:
     """Starts the kernel on its unix sockets; returns when it is shut down."""
     from ipykernel.kernelapp import IPKernelApp
     from traitlets.config import Config
@@ -27,8 +28,8 @@ def run(connection: dict, link: Link, genuine: dict) -> None:
     shell.user_ns.update(genuine)
     for name in ("exit", "quit"):  # a cell that ends with it has done no harm
         shell.user_ns_hidden[name] = shell.user_ns[name] = lambda *_: None
-    guard = Guard(shell, link, genuine)
-    shell.user_ns_hidden[CHECK] = shell.user_ns[CHECK] = guard.check
+    guard = Guard(shell, link, genuine, remembered)
+    shell.user_ns_hidden[CHECK] = shell.user_ns[CHECK] = lambda: guard.check()  # has no `__self__`
     guard.watch()
     link.send({"ready": True})
     application.start()

@@ -22,6 +22,10 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import audit
+import guard
+import kept
+import kernel as kernels
+import link as links
 from link import Closed, Link
 
 WARM = ("ipykernel.kernelapp", "ipykernel.ipkernel", "matplotlib.pyplot", "matplotlib_inline.backend_inline")
@@ -40,6 +44,7 @@ def main() -> None:
     try:
         genuine = _load(settings["imports"])
         audit.install()
+        remembered = _hide()
     except Exception as error:
         link.send({"error": f"{type(error).__name__}: {error}"})
         return
@@ -47,11 +52,11 @@ def main() -> None:
     gc.freeze()  # forked kernels share these objects' memory
     link.send({"ready": os.getpid()})
     with contextlib.suppress(Closed):
-        _serve(link, genuine, settings["alone"])
+        _serve(link, genuine, remembered, settings["alone"])
     _stop(settings["alone"])
 
 
-def _serve(link: Link, genuine: dict, alone: bool) -> None:
+def _serve(link: Link, genuine: dict, remembered: kept.Kept, alone: bool) -> None:
     kernel = 0
     while True:
         request = link.receive(0.03)
@@ -70,7 +75,7 @@ def _serve(link: Link, genuine: dict, alone: bool) -> None:
             audit.reset()
             kernel = os.fork()
             if kernel == 0:
-                _become_kernel(link, request, genuine[request["lesson"]])
+                _become_kernel(link, request, genuine[request["lesson"]], remembered)
             link.send({"pid": kernel})
 
 
@@ -86,7 +91,17 @@ def _load(imports: dict[str, str]) -> dict[str, dict]:
     return genuine
 
 
-def _become_kernel(link: Link, request: dict, genuine: dict) -> None:
+def _hide() -> kept.Kept:
+    """Remembers the libraries; takes the guard's modules out of reach of an `import` in students' code."""
+    own = (audit, guard, kept, kernels, links)
+    remembered = kept.Kept(own)
+    for module in own:
+        del sys.modules[module.__name__]
+    sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
+    return remembered
+
+
+def _become_kernel(link: Link, request: dict, genuine: dict, remembered: kept.Kept) -> None:
     """The forked process: never returns."""
     try:
         os.close(link.reading)
@@ -111,9 +126,7 @@ def _become_kernel(link: Link, request: dict, genuine: dict) -> None:
         joined.connect(request["link"])
         descriptor = os.dup2(joined.detach(), 250, inheritable=False)
 
-        import kernel
-
-        kernel.run(request["connection"], Link(descriptor, descriptor), genuine)
+        kernels.run(request["connection"], Link(descriptor, descriptor), genuine, remembered)
     except BaseException:
         import traceback
 
