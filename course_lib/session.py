@@ -47,23 +47,29 @@ def pick(*, quick, full):
     return full if profile() == "full" else quick
 
 
-def start(seed: int | None = None) -> None:
-    """Prepares a lesson: chooses the Keras backend, quietens TensorFlow, sets the seed and the plot style.
+def start(seed: int | None = None, *, precision: str = "float32") -> None:
+    """Prepares a lesson: chooses the Keras backend, quietens TensorFlow, sets seed, precision and plot style.
 
     Args:
         seed: seed of all random numbers; None takes `$COURSE_SEED`, or 0.
+        precision: "float32", in which exercises and findings are exact; "mixed_bfloat16"; or "auto": the
+            latter where a GPU supports it. See `course_lib.devices.set_precision`.
 
     Prints two lines about the machine. Calling it again is harmless.
 
     Raises:
         ImportError: no backend is installed.
+        ValueError: another precision.
     """
-    _load(_choose_backend())
+    load_backend()
     # TensorFlow's warnings about tracing hold addresses, and nothing in them helps a student.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     import keras
     import matplotlib.pyplot as plt
 
+    from . import devices
+
+    devices.set_precision(precision)
     keras.utils.set_random_seed(globals()["seed"]() if seed is None else seed)
     plt.style.use(Path(__file__).with_name("course.mplstyle"))
     print("\n".join(report().lines()))
@@ -83,6 +89,8 @@ class Report:
     profile: str
     data: dict[str, str] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
+    precision: str = "float32"  # Keras' dtype policy
+    bfloat16: bool = False  # whether an accelerator is there that computes in it
 
     @property
     def gpus(self) -> list[str]:
@@ -91,12 +99,14 @@ class Report:
 
     def lines(self) -> list[str]:
         """The two lines that a lesson's first cell prints."""
-        where = self.gpus[0] if self.gpus else f"{self.cores} CPU cores, no GPU"
+        where = ", ".join(self.gpus) or f"{self.cores} CPU cores, no GPU"
+        faster = self.bfloat16 and self.precision == "float32"
+        precision = self.precision + (' (faster: start(precision="auto"))' if faster else "")
         version = self.packages.get(self.backend, "")
         backend = f"Keras {self.packages.get('keras')} on {self.backend} {version}".strip()
         at_hand = ", ".join(name for name, state in self.data.items() if state != "not downloaded")
         return [
-            f"Course kit {self.kit} · {backend} · {where}",
+            f"Course kit {self.kit} · {backend} · {where} · {precision}",
             f"Profile {self.profile!r} · data at hand: {at_hand}",
         ]
 
@@ -110,6 +120,7 @@ class Report:
             "Python": f"{self.python} on {self.platform}",
             "backend": f"{self.backend} (Keras chooses it from KERAS_BACKEND)",
             "devices": ", ".join(self.devices) or "none",
+            "precision": f"{self.precision} (course_lib.start(precision=...))",
             "CPU cores, memory": f"{self.cores}, {memory}",
             "profile": f"{self.profile} (COURSE_PROFILE)",
             **{f"data: {name}": state for name, state in self.data.items()},
@@ -126,22 +137,25 @@ class Report:
 
 def report() -> Report:
     """Versions, backend, devices, memory and the data at hand on this machine."""
-    from . import __version__, datasets
+    from . import __version__, datasets, devices
 
-    backend = _choose_backend()
-    _load(backend)
+    backend = load_backend()
+    import keras
+
     names = ["keras", backend, "numpy", "matplotlib", "scikit-learn"]
     return Report(
         kit=__version__,
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
         backend=backend,
-        devices=_devices(backend),
+        devices=devices.available(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory_gb=_memory_gb(),
         profile=profile(),
         data=datasets.available(),
         packages={name: version for name in names if (version := _version(name))},
+        precision=keras.config.dtype_policy().name,
+        bfloat16=devices.bfloat16(),
     )
 
 
@@ -150,6 +164,20 @@ def in_kernel() -> bool:
     if "ipykernel" not in sys.modules or "IPython" not in sys.modules:
         return False
     return getattr(sys.modules["IPython"].get_ipython(), "kernel", None) is not None
+
+
+def load_backend() -> str:
+    """Imports Keras on its backend, quietly, and returns the backend's name.
+
+    Raises:
+        ImportError: no backend is installed.
+
+    >>> load_backend() in BACKENDS
+    True
+    """
+    backend = _choose_backend()
+    _load(backend)
+    return backend
 
 
 def _choose_backend() -> str:
@@ -187,27 +215,6 @@ def _load(backend: str) -> None:
         if kept is not None:
             os.dup2(kept, 2)
             os.close(kept)
-
-
-def _devices(backend: str) -> list[str]:
-    """The backend's devices, such as `["cpu:0", "gpu:0 NVIDIA A100"]`."""
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        found = []
-        for device in tf.config.list_physical_devices():
-            kind, number = device.device_type.lower(), device.name.rsplit(":", 1)[-1]
-            name = tf.config.experimental.get_device_details(device).get("device_name", "")
-            found.append(f"{kind}:{number} {name}".strip())
-        return found
-    if backend == "jax":
-        import jax
-
-        names = {d: "" if d.platform == "cpu" else f" {d.device_kind}" for d in jax.devices()}
-        return [f"{d.platform}:{d.id}{name}" for d, name in names.items()]
-    import torch
-
-    return ["cpu:0", *(f"gpu:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count()))]
 
 
 def _memory_gb() -> float | None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from .devices import require_equal_shares
 from .errors import unknown
 from .progress import ProgressLine
 from .tables import Table
@@ -107,8 +108,10 @@ def fit(
     _require_compiled(model)
     _require_positive(epochs=epochs, batch_size=batch_size)
     images, labels = _checked(model, train, "train")
+    require_equal_shares(len(images), batch_size, "training images")
     if validation is not None:
         validation = _checked(model, validation, "validation")
+        require_equal_shares(len(validation[0]), batch_size, "validation images")
     if seed is not None:
         keras.utils.set_random_seed(seed)
     label = label or model.name
@@ -147,6 +150,7 @@ def evaluate(
     _require_compiled(model)
     _require_positive(batch_size=batch_size)
     images, labels = _checked(model, split, "split")
+    require_equal_shares(len(images), batch_size)
     logs = model.evaluate(images, labels, batch_size=batch_size, verbose=0, return_dict=True)
     return {name: float(value) for name, value in logs.items()}
 

@@ -179,9 +179,15 @@ def backend(report: Report | None, error: str = "") -> Finding:
 
 
 def gpu(report: Report, driver: str | None = None) -> Finding:
-    """Does the backend see the GPU, if there is one? `driver`: what the NVIDIA driver lists."""
+    """Does the backend see the GPU, if there is one, and in which precision? `driver`: its list."""
     if report.gpus:
-        return Finding("GPU", "good", f"{report.backend} uses {', '.join(report.gpus)}")
+        precision = (
+            'float32; in mixed_bfloat16, faster, after course_lib.start(precision="auto")'
+            if report.bfloat16 else "float32 (it has no bfloat16)"
+        )  # fmt: skip
+        several = "; several at once: docs/devices.md" if len(report.gpus) > 1 else ""
+        where = f"{report.backend} uses {', '.join(report.gpus)}, compiled (XLA)"
+        return Finding("GPU", "good", f"{where}, in {precision}{several}")
     driver = _nvidia() if driver is None else driver
     if not driver:
         return Finding("GPU", "good", "none; the quick profile needs none")

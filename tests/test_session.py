@@ -64,6 +64,28 @@ def test_report_names_backend_packages_devices_and_data():
     assert "CPU cores, memory" in repr(report) and "<table" in report._repr_html_()
 
 
+def test_first_line_names_the_gpu_and_the_precision_and_the_faster_one():
+    facts = {"kit": "1", "python": "3.12", "platform": "Linux", "backend": "jax", "profile": "quick"}
+    facts |= {"cores": 2, "memory_gb": 8.0}
+    gpu = facts | {"devices": ["gpu:0 A100", "gpu:1 A100"], "bfloat16": True}
+    first = session.Report(**gpu).lines()[0]
+    assert first.endswith('· gpu:0 A100, gpu:1 A100 · float32 (faster: start(precision="auto"))')
+    assert session.Report(**gpu | {"precision": "mixed_bfloat16"}).lines()[0].endswith("· mixed_bfloat16")
+    assert session.Report(**gpu | {"bfloat16": False}).lines()[0].endswith("A100 · float32")
+    cpu = facts | {"devices": ["cpu:0"]}
+    assert session.Report(**cpu).lines()[0].endswith("2 CPU cores, no GPU · float32")
+
+
+def test_start_chooses_the_precision_and_says_so():
+    one, other = "course_lib.start(precision='mixed_bfloat16')", "course_lib.start()"
+    show = "import keras; print(keras.config.dtype_policy().name)"
+    done = run(f"import course_lib; {one}; {show}; {other}; {show}")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].endswith("· mixed_bfloat16") and lines[2] == "mixed_bfloat16"
+    assert "· float32" in lines[3] and lines[5] == "float32", "the default is exact"
+
+
 def test_without_a_backend_the_error_says_what_to_install(monkeypatch):
     monkeypatch.delitem(sys.modules, "keras", raising=False)
     monkeypatch.delenv("KERAS_BACKEND", raising=False)

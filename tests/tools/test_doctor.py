@@ -90,8 +90,13 @@ def test_probe_passes_on_an_exceptions_last_line(monkeypatch):
 
 
 def test_gpu_seen_absent_and_unused():
-    assert (
-        doctor.gpu(report(devices=["cpu:0", "gpu:0 NVIDIA H200"])).text == "tensorflow uses gpu:0 NVIDIA H200"
+    used = doctor.gpu(report(devices=["cpu:0", "gpu:0 NVIDIA H200"], bfloat16=True))
+    assert used.text.startswith("tensorflow uses gpu:0 NVIDIA H200, compiled (XLA), in float32; in mixed_bf")
+    assert used.text.endswith('course_lib.start(precision="auto")')
+    old = doctor.gpu(report(backend="jax", devices=["gpu:0 Tesla T4", "gpu:1 Tesla T4"]))
+    assert old.text == (
+        "jax uses gpu:0 Tesla T4, gpu:1 Tesla T4, compiled (XLA), in float32 (it has no bfloat16); "
+        "several at once: docs/devices.md"
     )
     assert doctor.gpu(report(), driver="").state == "good"
     unused = doctor.gpu(report(), driver="NVIDIA H200")
