@@ -992,6 +992,11 @@ prediction("More corner digits read with padding, of 100", my_guess_gain, 29, to
 findings_table()
 
 # %% [markdown]
+# The last column is the full profile, run once: CIFAR-10's photographs at 16x16 pixels, ten times as many images, and
+# MNIST's digits. The two rules that held here hold there, too, by less (two CONV before each POOL 0.08, stride 1 and POOL
+# 0.10), and the other rules stay near zero. With 55,000 digits padding is worth 5 points in the corners, not 20 to 40:
+# enough examples near the border teach even the network without padding.
+#
 # **In short.** Most early networks follow one pattern: CONV and RELU, perhaps POOL, repeated, then FC. The field of a
 # neuron grows by (F − 1) times the jump of all strides before. Small filters in a stack see as far as a large one,
 # with fewer weights and more ReLUs, and need more memory. CONV with padding and stride 1 keeps the size, POOL halves

@@ -516,7 +516,8 @@ ax.set_title("tanh, six layers")
 plt.show()
 
 note = {"unit": "nats", "source": digits.source}
-for key, name, band in (("small", "0.01*randn", (0.0, 0.15)), ("large", "0.05*randn", pick(quick=(0.0, 0.05), full=(0.0, 0.3)))):
+for key, name, band in (("small", "0.01*randn", pick(quick=(0.0, 0.15), full=(0.0, 1.0))),
+                        ("large", "0.05*randn", pick(quick=(0.0, 0.05), full=(0.0, 1.0)))):  # fmt: skip
     finding(f"six_layers_{key}", tanh_runs[name].final["loss"], band=band, verdict="contradicts", **note,
             claim=f"{name}, six layers: gradients all zero, no learning.")  # fmt: skip
 
@@ -558,7 +559,8 @@ plt.show()
 # %% trained alt="Dots for five seeds and two thread counts, and this run: the loss of the worst of the four mended starts, all inside the shaded band."
 mended = max(final[name] for name in ("orthogonal", "data-dependent", "LSUV", "residual, Fixup"))
 BAND = pick(quick=(0.2, 1.0), full=(0.0, 1.0))
-finding("plain_best", min(final["normal 0.01"], final["Xavier"]), band=(2.29, 2.31), **note,
+finding("plain_best", min(final["normal 0.01"], final["Xavier"]), band=pick(quick=(2.29, 2.31), full=(1.0, 2.31)),
+        **note, verdict=pick(quick="confirms", full="unresolved"),
         claim="Deep: small numbers, and Xavier with ReLU, collapse; no learning.")  # fmt: skip
 finding("mended_worst", mended, band=BAND, **note,
         claim="Orthogonal, data-dependent, LSUV and Fixup each train what plain weights cannot.")  # fmt: skip
@@ -968,6 +970,11 @@ prediction("8 % of the weights, back at their first values", my_guess_ticket,
 findings_table()
 
 # %% [markdown]
+# The last column is the full profile, run once: MNIST at 14x14 pixels, and 860 steps in the place of 114. The four mended
+# starts, He's and the ticket win there, too. But one of the two plain starts left chance before the end (1.46 is its mean
+# over the epoch): with enough steps and so easy a task even a bad start can be overcome. "No learning" is a
+# statement about a number of steps.
+#
 # **In short.** First weights must be random, or the units of a layer stay equal. A layer multiplies the mean square of its
 # input by Din·Var(w), and of the gradient by Dout·Var(w); ReLU halves both. So Var(w) = 1/Din for tanh (Xavier) and 2/Din for
 # ReLU (He), where a convolution has Din = F·F·D. Over depth these factors are raised to a power: what hardly matters in six layers
