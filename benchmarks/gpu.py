@@ -5,8 +5,8 @@
     KERAS_BACKEND=jax python benchmarks/gpu.py --tiny                   a trial on a CPU; writes nothing
 
 Needs this repository, Keras, JAX (with its SciPy) and NumPy; beside it PyTorch and timm, where installed.
-Writes benchmarks/results/gpu.md anew after each part. Only `--tiny` on a CPU without PyTorch was ever run, which
-compares the CPU with itself: nothing on a GPU, no page written, no PyTorch side (benchmarks/_torch_side.py).
+Writes benchmarks/results/gpu.md anew after each part. Only `--tiny` on a CPU without PyTorch was ever run,
+which compares the CPU with itself: nothing on a GPU, no page written, no PyTorch side (benchmarks/_torch_side.py).
 """
 
 import os
