@@ -6,7 +6,7 @@
 
 Needs this repository, Keras, JAX (with its SciPy) and NumPy; beside it PyTorch and timm, where installed.
 Writes benchmarks/results/gpu.md anew after each part. Only `--tiny` on a CPU without PyTorch was ever run,
-which compares the CPU with itself: nothing on a GPU, no page written, no PyTorch side (benchmarks/_torch_side.py).
+which compares the CPU with itself: nothing on a GPU, no page written, no PyTorch side (_torch_side.py).
 """
 
 import os
