@@ -483,6 +483,7 @@ def train(build, name, dials):
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         jit_compile=False,
+        steps_per_execution=5,
     )
     options = {"epochs": EPOCHS, "batch_size": BATCH, "label": name, "seed": seed()}
     history = training.fit(model, (2 * images - 1, labels), **options)
