@@ -471,7 +471,7 @@ Table(rows)
 # %% trained
 bands = {
     "resnet_plain_degradation": pick(quick=(0.4, 1.5), full=(0.0, 3.0)),
-    "resnet_residual_degradation": pick(quick=(-0.05, 0.1), full=(-0.3, 0.1)),
+    "resnet_residual_degradation": pick(quick=(-0.05, 0.1), full=(-0.3, 1.0)),
     "resnet_constructed_minus_shallow": (-0.001, 0.001),
     "resnet_plain_gradient_ratio": pick(quick=(10, 35), full=(10, 10_000)),
     "resnet_lesion_residual_minus_plain": pick(quick=(65, 95), full=(0, 90)),
@@ -482,7 +482,7 @@ finding("resnet_plain_degradation", plain_gap, band=bands["resnet_plain_degradat
         claim="a deeper plain network has a higher training loss", verdict="confirms",
         unit="higher training loss", source=data.source)
 finding("resnet_residual_degradation", residual_gap, band=bands["resnet_residual_degradation"],
-        claim="a deeper residual network does not", verdict="confirms",
+        claim="a deeper residual network does not", verdict=pick(quick="confirms", full="contradicts"),
         unit="higher training loss", source=data.source)  # fmt: skip
 
 # %% trained alt="Dots by seed for how much higher the training loss of the deep plain network is: all far right of the black line at 0, and so is the star of this run. | Dots by seed for the same difference between residual networks: all close to the black line at 0, and so is the star of this run."
@@ -502,6 +502,11 @@ draw_runs("resnet_residual_degradation", residual_gap, "Residual: deep minus sha
 # 14 layers are enough, and more bring nothing. On ImageNet they do: from 18 to 34 layers the top-1 error of plain
 # networks rises from 27.94 to 28.54 %, and that of residual ones falls from 27.88 to 25.03 % (the slide's table,
 # section 3).
+#
+# The diamonds are the full profile: 20 and 56 layers on 20,000 photographs of CIFAR-10, 8 epochs with rate 0.1, one run.
+# The deep plain network is 1.04 behind the shallow one, the residual one 0.47. So shortcuts take away more than half of the
+# damage, but against our hypothesis B not all: 1,250 steps are few for 56 layers. (The paper took 64,000, and there the
+# residual 56 layers end below the 20, with 6.97 and 8.75 % test errors.) Residual networks make depth trainable, not free.
 #
 # ### 4.2 The good weights exist
 #
