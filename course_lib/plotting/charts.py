@@ -191,47 +191,34 @@ def plot_finding(
         values = [value for of, _, value in rows if of == seed]
         ax.plot([min(values), max(values)], [line, line], color="#B3B3B3", linewidth=1.2, zorder=2)
     handles = []
+
+    def draw(values, lines, marker, label, *, zorder, size=7, **style):
+        handles.extend(
+            ax.plot(
+                values,
+                lines,
+                linestyle="",
+                marker=marker,
+                markersize=size,
+                label=label,
+                zorder=zorder,
+                **style,
+            )
+        )
+
     for index, threads in enumerate(counts):
         points = [(value, seeds.index(seed)) for seed, of, value in rows if of == threads]
-        (dots,) = ax.plot(
-            *zip(*points, strict=True),
-            linestyle="",
-            marker=MARKERS[index % len(MARKERS)],
-            markersize=7,
-            color=LINES[index % len(LINES)],
-            markerfacecolor=LINES[index % len(LINES)] if index % 2 == 0 else "white",
-            markeredgewidth=1.4,
-            label=f"{threads} thread{'s' if threads > 1 else ''}",
-            zorder=3 + index,
-        )
-        handles.append(dots)
+        color = LINES[index % len(LINES)]
+        style = {"color": color, "markerfacecolor": "white" if index % 2 else color, "markeredgewidth": 1.4}
+        label = f"{threads} thread{'s' if threads > 1 else ''}"
+        draw(*zip(*points, strict=True), MARKERS[index % len(MARKERS)], label, zorder=3 + index, **style)
     if full:
         values = [value for _, _, value in full]
-        (diamonds,) = ax.plot(
-            values,
-            [len(seeds)] * len(values),
-            linestyle="",
-            marker="D",
-            markersize=7,
-            color=COLORS["purple"],
-            label="full profile",
-            zorder=6,
-        )
-        handles.append(diamonds)
+        draw(values, [len(seeds)] * len(values), "D", "full profile", zorder=6, color=COLORS["purple"])
     if live is not None:
-        (star,) = ax.plot(
-            [live],
-            [len(names) - 1],
-            linestyle="",
-            marker="*",
-            markersize=15,
-            color=COLORS["vermillion"],
-            markeredgecolor="white",
-            markeredgewidth=0.6,
-            label=f"this run: {live:.4g}{f' {unit}' if unit else ''}",
-            zorder=9,
-        )
-        handles.append(star)
+        style = {"color": COLORS["vermillion"], "markeredgecolor": "white", "markeredgewidth": 0.6}
+        label = f"this run: {live:.4g}{f' {unit}' if unit else ''}"
+        draw([live], [len(names) - 1], "*", label, zorder=9, size=15, **style)
     handles.append(
         Patch(
             facecolor=mix(COLORS["sky"], "white", 0.7),
