@@ -174,7 +174,6 @@ def plot_finding(
     low, high = map(float, band)
     if not low <= high:
         raise ValueError(f"band must be (lowest, highest), received ({low:g}, {high:g}).")
-    measured_rows = list(measured_rows)
     rows, full = [], []
     for row in measured_rows:
         run = (int(row["seed"]), int(row["threads"]), float(row["value"]))
@@ -192,19 +191,9 @@ def plot_finding(
         ax.plot([min(values), max(values)], [line, line], color="#B3B3B3", linewidth=1.2, zorder=2)
     handles = []
 
-    def draw(values, lines, marker, label, *, zorder, size=7, **style):
-        handles.extend(
-            ax.plot(
-                values,
-                lines,
-                linestyle="",
-                marker=marker,
-                markersize=size,
-                label=label,
-                zorder=zorder,
-                **style,
-            )
-        )
+    def draw(values, lines, marker, label, *, size=7, **style):
+        style |= {"linestyle": "", "marker": marker, "markersize": size, "label": label}
+        handles.extend(ax.plot(values, lines, **style))
 
     for index, threads in enumerate(counts):
         points = [(value, seeds.index(seed)) for seed, of, value in rows if of == threads]
