@@ -691,7 +691,7 @@ finding(
 # same numbers in another order, and that is enough to make a run differ). The star is yours. On the black line both
 # activations are equally fast; *several times* would lie at 2 and beyond.
 
-# %% trained alt="Dots by seed for the speed of ReLU at the small learning rate: all right of the black line at 1, around 1.8, and so is the star of this run. | Dots by seed for the speed of ReLU when each network has its best rate: all left of the black line at 1, around 0.85, and so is the star of this run."
+# %% trained alt="Dots by seed for the speed of ReLU at the small learning rate: all right of the black line at 1, around 1.8, and so are the star of this run and the diamonds of the full profile. | Dots by seed for the speed of ReLU when each network has its best rate: all left of the black line at 1, around 0.85, and so is the star of this run; the diamonds of the full profile lie right of it, at 1.2 to 1.3."
 for name, live, band, title in [
     ("small", gain_small, bands["small"], "ReLU's speed over tanh, both at rate 0.05"),
     ("best", gain_best, bands["best"], "ReLU's speed over tanh, each at its best rate"),

@@ -518,7 +518,7 @@ finding("vgg_d_minus_a", deeper["D"], band=BANDS["vgg_d_minus_a"], **note, verdi
 finding("vgg_e_minus_a", deeper["E"], band=BANDS["vgg_e_minus_a"], **note, verdict="contradicts",
         claim="Depth is critical for good performance: 19 layers are better than 11.")  # fmt: skip
 
-# %% trained alt="Two panels, loss of D minus loss of A and loss of E minus loss of A: dots for stored runs with five seeds and two thread counts, a star for this run, the band shaded, a black line at zero."
+# %% trained alt="Two panels, loss of D minus loss of A and loss of E minus loss of A: dots for stored runs with five seeds and two thread counts, a star for this run, the band shaded, a black line at zero. The dots lie near zero; the diamond of the full profile far left of zero for D and far right for E."
 fig, axes = plt.subplots(2, 1, figsize=(7, 6.6), sharex=True)
 for ax, name in zip(axes, ("D", "E")):
     key = f"vgg_{name.lower()}_minus_a"
@@ -620,7 +620,7 @@ finding("vgg_d_without_fc", without["loss"] - with_fc["loss"], band=BANDS["vgg_d
         verdict=pick(quick="confirms", full="unresolved"), claim="The FC layers can be removed with no loss of performance.")  # fmt: skip
 Table(rows, formats={"accuracy, unseen": ".1%"})
 
-# %% trained alt="Loss of D without FC6 and FC7 minus loss with them: dots for stored runs, a star for this run, the band shaded, a black line at zero."
+# %% trained alt="Loss of D without FC6 and FC7 minus loss with them: dots for stored runs on both sides of a black line at zero, a star for this run, and the diamond of the full profile right of the line, at 0.08."
 ax = plotting.plot_finding(earlier("vgg_d_without_fc"), without["loss"] - with_fc["loss"], BANDS["vgg_d_without_fc"],
                            title="loss of D without FC6 and FC7, minus with them")  # fmt: skip
 ax.axvline(0, color="black", lw=1)

@@ -556,7 +556,7 @@ ax.set(xlabel="epoch", ylabel="training loss", ylim=(0, 3), title="20 layers, ni
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
-# %% trained alt="Dots for five seeds and two thread counts, and this run: the loss of the worst of the four mended starts, all inside the shaded band."
+# %% trained alt="Dots for five seeds and two thread counts, and this run: the loss of the worst of the four mended starts, all inside the shaded band, and so is the diamond of the full profile."
 mended = max(final[name] for name in ("orthogonal", "data-dependent", "LSUV", "residual, Fixup"))
 BAND = pick(quick=(0.2, 1.0), full=(0.0, 1.0))
 finding("plain_best", min(final["normal 0.01"], final["Xavier"]), band=pick(quick=(2.29, 2.31), full=(1.0, 2.31)),

@@ -485,7 +485,7 @@ finding("resnet_residual_degradation", residual_gap, band=bands["resnet_residual
         claim="a deeper residual network does not", verdict=pick(quick="confirms", full="contradicts"),
         unit="higher training loss", source=data.source)  # fmt: skip
 
-# %% trained alt="Dots by seed for how much higher the training loss of the deep plain network is: all far right of the black line at 0, and so is the star of this run. | Dots by seed for the same difference between residual networks: all close to the black line at 0, and so is the star of this run."
+# %% trained alt="Dots by seed for how much higher the training loss of the deep plain network is: all far right of the black line at 0, and so are the star of this run and the diamond of the full profile. | Dots by seed for the same difference between residual networks: all close to the black line at 0, and so is the star of this run; the diamond of the full profile lies far right, at 0.47."
 def draw_runs(name, live, title, unit, line):
     ax = plotting.plot_finding(measured("09_resnet", name), live, bands[name], title=title, unit=unit)
     ax.axvline(line, color="black", lw=1)

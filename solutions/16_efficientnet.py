@@ -548,12 +548,13 @@ for name in singles:
 
 # %% [markdown]
 # One seed could be luck. Below are five, each with one and with two processor threads (another number of threads adds
-# the same numbers in another order, and that is enough to make a run differ). The star is yours. Left of the black line
-# the single way is *better* than the compound network. The command that measured it:
+# the same numbers in another order, and that is enough to make a run differ). The star is yours, the diamond the full
+# profile with its photographs, to which 4.4 comes back. Left of the black line the single way is *better* than the compound
+# network. The command that measured it:
 #
 # `course measure 16 --seeds 5 --threads 1,2`
 
-# %% trained alt="Dots by seed for the loss with depth alone over that of compound: most lie right of the black line at 1, one seed far right; a few dots lie a little left. | Dots by seed for the loss with width alone over that of compound: they lie on both sides of the black line at 1, from about 0.8 to 1.25. | Dots by seed for the loss with resolution alone over that of compound: all far right of the black line at 1."
+# %% trained alt="Dots by seed for the loss with depth alone over that of compound: most lie right of the black line at 1, one seed far right; a few dots lie a little left, the diamond of the full profile a little right. | Dots by seed for the loss with width alone over that of compound: they lie on both sides of the black line at 1, from about 0.8 to 1.25, the diamond a little left. | Dots by seed for the loss with resolution alone over that of compound: all far right of the black line at 1, but the diamond of the full profile left of it, at 0.83."
 for name in singles:
     runs = measured("16_efficientnet", f"scaling_{name}")
     title = f"Loss with {name} alone"
@@ -664,7 +665,7 @@ finding(
     source=sets[12].source,
 )
 
-# %% trained alt="Dots by seed for the loss of the best single way over that of the network chosen by the grid search: three seeds right of the black line at 1, two on it or a little left. | Dots by seed for the loss of resolution alone over that of resolution with depth: all right of the black line at 1, most of them far."
+# %% trained alt="Dots by seed for the loss of the best single way over that of the network chosen by the grid search: three seeds right of the black line at 1, two on it or a little left, and the diamond of the full profile left, too. | Dots by seed for the loss of resolution alone over that of resolution with depth: all right of the black line at 1, most of them far, but the diamond left of it, at 0.88."
 for key, live, title in [
     ("balance", loss_ratio(best_single, chosen), "Best single way against the network chosen"),
     ("resolution_partner", loss_ratio("resolution", "depth + resolution"), "Resolution alone against resolution with depth"),

@@ -791,7 +791,7 @@ Table([{"start": name, "accuracy (%)": value} for name, value in ink.items()], f
 # One seed draws one sample of ten images, and that sample is luck. Five seeds, each with one and with two processor
 # threads; the star is this run. On the black line both sides of the comparison are equal.
 
-# %% trained alt="Dots by seed for the gain of codes over training from nothing: all far to the right of the black line at 0. | Dots by seed for the gain of a tenth of the rate on large tasks: all to the left of the black line. | Dots by seed for what starting from nothing gains on digits: all right of the black line."
+# %% trained alt="Dots by seed for the gain of codes over training from nothing: all far to the right of the black line at 0; the diamond of the full profile also right, but nearer. | Dots by seed for the gain of a tenth of the rate on large tasks: all to the left of the black line, the diamond nearest to it. | Dots by seed for what starting from nothing gains on digits: all right of the black line, and so is the diamond."
 for name, live, title in [
     ("transfer_codes_over_scratch", codes_gain, "Few similar images: codes minus from nothing"),
     ("transfer_tenth_rate_large", tenth_large, "Many images: 1/10 minus full rate"),

@@ -483,7 +483,7 @@ def test_finding_draws_a_dot_a_run_a_star_and_the_band(ax):
         sorted(by_label["1 thread"].get_xydata().tolist()), [[0.901, 0], [0.911, 1], [0.931, 2]]
     )
     assert by_label["1 thread"].get_marker() != by_label["2 threads"].get_marker()
-    star = by_label["this run: 0.93 share"]
+    star = by_label["this run: 0.93"]
     assert star.get_marker() == "*" and star.get_xydata().tolist() == [[0.93, 3]]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["seed 0", "seed 1", "seed 3", "this run"]
     (band,) = [patch for patch in ax.patches if isinstance(patch, Rectangle)]

@@ -206,12 +206,12 @@ def plot_finding(
         draw(values, [len(seeds)] * len(values), "D", "full profile", zorder=6, color=COLORS["purple"])
     if live is not None:
         style = {"color": COLORS["vermillion"], "markeredgecolor": "white", "markeredgewidth": 0.6}
-        label = f"this run: {live:.4g}{f' {unit}' if unit else ''}"
+        label = f"this run: {live:.4g}"
         draw([live], [len(names) - 1], "*", label, zorder=9, size=15, **style)
     handles.append(
         Patch(
             facecolor=mix(COLORS["sky"], "white", 0.7),
-            label=f"band {low:.4g} to {high:.4g}",
+            label=f"band of this profile: {low:.4g} to {high:.4g}",
             edgecolor="none",
         )
     )
