@@ -140,18 +140,21 @@ class BuilderArguments:
         Args:
             features: the last feature maps, `(N, H, W, C)`.
             hidden: what stands between them and the output layer; global average pooling if not given.
-            output: the last layer; `Dense(classes, classifier_activation, name="output")` if not given.
+            output: the last layer; `classifier()` if not given.
             dropout: just before the output layer; 0: none.
         """
         if self.include_top:
             x = hidden(features) if hidden else layers.GlobalAveragePooling2D(name="head_pool")(features)
             x = layers.Dropout(dropout, name="head_dropout")(x) if dropout else x
-            output = output or layers.Dense(self.classes, self.classifier_activation, name="output")
-            return output(x)
+            return (output or self.classifier())(x)
         if self.pooling is None:
             return features
         pool = layers.GlobalAveragePooling2D if self.pooling == "avg" else layers.GlobalMaxPooling2D
         return pool(name=f"{self.pooling}_pool")(features)
+
+    def classifier(self, name: str = "output") -> keras.Layer:
+        """The dense layer that ends a network: a score or a probability for each class."""
+        return layers.Dense(self.classes, self.classifier_activation, dtype=_weights_dtype(), name=name)
 
     def class_map_head(self, features: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
         """The end of a network without dense layers: a map for each class, and its mean as the class's score.
@@ -165,7 +168,8 @@ class BuilderArguments:
             x = layers.Conv2D(self.classes, 1, name=name, **RELU)(x)
             return layers.GlobalAveragePooling2D(name="head_pool")(x)
 
-        return self.head(features, scores, layers.Activation(self.classifier_activation, name="output"))
+        activation = layers.Activation(self.classifier_activation, dtype=_weights_dtype(), name="output")
+        return self.head(features, scores, activation)
 
     def model(self, image: keras.KerasTensor, outputs: keras.KerasTensor) -> keras.Model:
         """The finished model, with its weights loaded if a file was given."""
@@ -174,6 +178,11 @@ class BuilderArguments:
         if self.weights is not None:
             model.load_weights(self.weights)
         return model
+
+
+def _weights_dtype() -> str:
+    """In mixed precision the softmax is computed like the weights, in float32: 8 bits spoil the loss."""
+    return keras.config.dtype_policy().variable_dtype
 
 
 def builder(

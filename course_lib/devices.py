@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 
-from . import session
+from .backend import load_backend
 from .errors import unknown
 
 PRECISIONS = ("float32", "mixed_bfloat16", "auto")
@@ -23,7 +23,7 @@ def available() -> list[str]:
     >>> any(name.startswith(("cpu:", "gpu:", "tpu:")) for name in available())
     True
     """
-    backend = session.load_backend()
+    backend = load_backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
@@ -48,7 +48,7 @@ def bfloat16() -> bool:
 
     A processor can do it too, but gains nothing by it; here that is False.
     """
-    backend = session.load_backend()
+    backend = load_backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
@@ -86,7 +86,7 @@ def set_precision(precision: str) -> str:
     """
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
-    backend = session.load_backend()
+    backend = load_backend()
     import keras
 
     if precision == "auto":
@@ -116,7 +116,7 @@ def split_cpu(count: int) -> None:
     from .arguments import whole_number
 
     whole_number("count", count)
-    backend = _known(session.load_backend())
+    backend = _known(load_backend())
     try:
         if backend == "tensorflow":
             import tensorflow as tf
@@ -163,7 +163,7 @@ def data_parallel() -> Iterator[int]:
     >>> len(history.history["loss"])
     1
     """
-    backend = _known(session.load_backend())
+    backend = _known(load_backend())
     scope, count = _mirrored() if backend == "tensorflow" else _sharded()
     token = _sharing.set(count)
     try:
@@ -178,6 +178,15 @@ def data_parallel() -> Iterator[int]:
         _sharing.reset(token)
 
 
+def sharing() -> int:
+    """The number of devices that share each batch here: 1 outside `data_parallel`.
+
+    >>> sharing()
+    1
+    """
+    return _sharing.get()
+
+
 def require_equal_shares(count: int, batch_size: int, what: str = "images") -> None:
     """Refuses, inside `data_parallel`, images whose batches the devices cannot share equally.
 
@@ -188,7 +197,7 @@ def require_equal_shares(count: int, batch_size: int, what: str = "images") -> N
 
     >>> require_equal_shares(37, batch_size=8)  # one device: any batch
     """
-    devices = _sharing.get()
+    devices = sharing()
     sizes = {min(count, batch_size), count % batch_size}
     if wrong := [size for size in sizes if size % devices]:
         raise ValueError(

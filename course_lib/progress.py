@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TypeVar
 
+from .backend import in_kernel
+
 T = TypeVar("T")
 METADATA = {"course": "progress"}  # on the notebook output: the build drops outputs that carry it
 _INTERVAL = 0.2  # seconds between two updates: five a second are enough for the eye
@@ -45,7 +47,7 @@ class ProgressLine:
 
     def __init__(self, label: str, total: int | None = None):
         self.label, self.total = label, total
-        self._screen = _Notebook() if _in_kernel() else _Terminal() if sys.stderr.isatty() else None
+        self._screen = _Notebook() if in_kernel() else _Terminal() if sys.stderr.isatty() else None
         self._start = time.monotonic()
         self._first: tuple[int, float] | None = None  # steps and time at the first update
         self._drawn = self._start
@@ -103,12 +105,6 @@ def duration(seconds: float) -> str:
     if seconds < 3600:
         return f"{seconds // 60} min {seconds % 60:02} s"
     return f"{seconds // 3600} h {seconds % 3600 // 60:02} min"
-
-
-def _in_kernel() -> bool:
-    ipython = sys.modules.get("IPython")  # never imported here: in a kernel it is there already
-    shell = ipython.get_ipython() if hasattr(ipython, "get_ipython") else None
-    return getattr(shell, "kernel", None) is not None
 
 
 class _Notebook:

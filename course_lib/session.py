@@ -1,14 +1,15 @@
 """The start of a lesson: backend, seed, plot style, and a report of the machine."""
 
-import importlib.util
 import logging
 import os
 import platform
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}  # Keras backend -> module it needs
+from . import devices
+from .backend import load_backend
+from .errors import unknown
+
 PROFILES = ("quick", "full")
 
 
@@ -27,8 +28,6 @@ def seed() -> int:
 
 def profile() -> str:
     """Name of the profile that runs: `$COURSE_PROFILE`, "quick" when unset."""
-    from .errors import unknown
-
     name = os.environ.get("COURSE_PROFILE") or "quick"
     if name not in PROFILES:
         raise unknown("profile in COURSE_PROFILE", name, PROFILES)
@@ -66,8 +65,6 @@ def start(seed: int | None = None, *, precision: str = "float32") -> None:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     import keras
     import matplotlib.pyplot as plt
-
-    from . import devices
 
     devices.set_precision(precision)
     keras.utils.set_random_seed(globals()["seed"]() if seed is None else seed)
@@ -137,7 +134,7 @@ class Report:
 
 def report() -> Report:
     """Versions, backend, devices, memory and the data at hand on this machine."""
-    from . import __version__, datasets, devices
+    from . import __version__, datasets
 
     backend = load_backend()
     import keras
@@ -157,64 +154,6 @@ def report() -> Report:
         precision=keras.config.dtype_policy().name,
         bfloat16=devices.bfloat16(),
     )
-
-
-def in_kernel() -> bool:
-    """Whether this code runs in a notebook's kernel (not merely beside an imported ipykernel)."""
-    if "ipykernel" not in sys.modules or "IPython" not in sys.modules:
-        return False
-    return getattr(sys.modules["IPython"].get_ipython(), "kernel", None) is not None
-
-
-def load_backend() -> str:
-    """Imports Keras on its backend, quietly, and returns the backend's name.
-
-    Raises:
-        ImportError: no backend is installed.
-
-    >>> load_backend() in BACKENDS
-    True
-    """
-    backend = _choose_backend()
-    _load(backend)
-    return backend
-
-
-def _choose_backend() -> str:
-    """Name of the backend: what Keras already runs on, else `$KERAS_BACKEND`, else the first installed."""
-    if "keras" in sys.modules:
-        return sys.modules["keras"].backend.backend()
-    chosen = os.environ.get("KERAS_BACKEND")
-    if not chosen:
-        chosen = next((name for name, module in BACKENDS.items() if importlib.util.find_spec(module)), None)
-    if chosen is None:
-        raise ImportError(
-            "Keras needs a backend, and none is installed. "
-            "Install one, for example: pip install tensorflow (or tensorflow-cpu, half the size, or jax)."
-        )
-    os.environ["KERAS_BACKEND"] = chosen
-    return chosen
-
-
-def _load(backend: str) -> None:
-    """Imports Keras and its backend without TensorFlow's C++ log lines, which hold times and process ids.
-
-    They go past Python straight to file descriptor 2. In a kernel that stays closed, since more of them come
-    with the first operations; Python's own warnings still show. Elsewhere it is open again after the import.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if BACKENDS[backend] in sys.modules:
-        return
-    kept = None if in_kernel() else os.dup(2)
-    sink = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, 2)
-    os.close(sink)
-    try:
-        import keras  # noqa: F401
-    finally:
-        if kept is not None:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def _memory_gb() -> float | None:

@@ -42,7 +42,7 @@ def clock(monkeypatch):
 @pytest.fixture
 def screen(monkeypatch):
     screen = Screen()
-    monkeypatch.setattr(module, "_in_kernel", lambda: True)
+    monkeypatch.setattr(module, "in_kernel", lambda: True)
     monkeypatch.setattr(module, "_Notebook", lambda: screen)
     return screen
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import course_lib
-from course_lib import session
+from course_lib import backend, session
 from course_lib.paths import cache_path, data_path
 
 
@@ -58,7 +58,7 @@ def test_seed_comes_from_the_environment(monkeypatch):
 
 def test_report_names_backend_packages_devices_and_data():
     report = session.report()
-    assert report.packages["keras"] and report.backend in session.BACKENDS
+    assert report.packages["keras"] and report.backend in backend.BACKENDS
     assert report.devices and report.cores >= 1
     assert report.data["digits"] == "embedded"
     assert "CPU cores, memory" in repr(report) and "<table" in report._repr_html_()
@@ -89,9 +89,9 @@ def test_start_chooses_the_precision_and_says_so():
 def test_without_a_backend_the_error_says_what_to_install(monkeypatch):
     monkeypatch.delitem(sys.modules, "keras", raising=False)
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    monkeypatch.setattr(session.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(backend.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match="pip install tensorflow"):
-        session._choose_backend()
+        backend._choose_backend()
 
 
 def test_data_is_found_in_the_checkout_and_the_cache_can_be_moved(monkeypatch, tmp_path):

@@ -69,6 +69,18 @@ def test_seed_repeats_the_run(trained):
     assert not np.array_equal(other["loss"], again["loss"])
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow traces twice")
+def test_a_step_is_traced_once_and_learns_what_keras_alone_learns(monkeypatch):
+    alone, ours, traces = network(), network(), []
+    step = ours.train_step
+    monkeypatch.setattr(ours, "train_step", lambda data: traces.append(1) or step(data))
+    keras.utils.set_random_seed(0)
+    expected = alone.fit(*blobs(), epochs=3, verbose=0).history
+    history = fit(ours, blobs(), epochs=3, batch_size=32, seed=0)
+    assert len(traces) == 1
+    assert [*history["loss"]] == expected["loss"] and [*history["accuracy"]] == expected["accuracy"]
+
+
 def test_callbacks_run_and_early_stopping_shortens_the_history():
     stop = keras.callbacks.EarlyStopping(monitor="loss", patience=0, min_delta=100)
     assert len(fit(network(), blobs(), epochs=5, callbacks=[stop])) == 2

@@ -183,7 +183,7 @@ def _auxiliary_head(args: BuilderArguments, x, scaled, name: str):
     x = layers.Flatten(name=f"{name}_flatten")(x)  # 2048 numbers
     x = layers.Dense(scaled(1024), activation="relu", name=f"{name}_fc")(x)
     x = layers.Dropout(0.7, name=f"{name}_dropout")(x)
-    return layers.Dense(args.classes, args.classifier_activation, name=f"{name}_output")(x)
+    return args.classifier(f"{name}_output")(x)
 
 
 GoogLeNetSmall = variant(
