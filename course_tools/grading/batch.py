@@ -158,17 +158,23 @@ def _grade(
 
 
 def _modules(student: notebook.Notebook, near: Beside, release: Release) -> list[str]:
-    """What a teacher should look at in the student's own modules, as far as the notebook names them."""
-    text = "\n".join(cell.source for cell in student.cells if cell.kind == "code")
-    found = []
-    for name, content in near.files.items():
-        path = Path(name)
-        if path.suffix == ".py" and (path.stem in text or path.parts[0] in text):
-            reasons = scan.reasons(
-                content.decode("utf-8", "replace"), release.code, release.imported, frozenset()
-            )
-            found += [f"{name} {reason}" for reason in reasons]
-    return found
+    """What a teacher should look at in the student's own modules that the notebook, or one of them, names."""
+    modules = {
+        Path(name): content.decode("utf-8", "replace")
+        for name, content in near.files.items()
+        if name.endswith(".py")
+    }
+    waiting, named = ["\n".join(cell.source for cell in student.cells if cell.kind == "code")], set()
+    while waiting:
+        text = waiting.pop()
+        new = {p for p in modules.keys() - named if p.stem in text or p.parts[0] in text}
+        named |= new
+        waiting += [modules[path] for path in new]
+    return [
+        f"{path.as_posix()} {reason}"
+        for path in sorted(named)
+        for reason in scan.reasons(modules[path], release.code, release.imported, frozenset())
+    ]
 
 
 def _with_lessons(whole: Class, found: list[Submission]) -> list[Submission]:

@@ -12,6 +12,7 @@ from . import archive
 
 MOST_FILES, MOST_BYTES, MOST_DEPTH = 50, 10_000_000, 3  # together; a file's own folders
 NOT_GIVEN = (".ipynb", ".zip")
+COMPILED = (".pyc", ".pyo", ".so", ".pyd")  # nobody can read what it does
 MOST_SEEN = 2000  # entries of a folder that are looked at
 
 
@@ -56,9 +57,13 @@ def _chosen(entries: Iterable[tuple[tuple[str, ...], int, Callable[[], bytes] | 
     for parts, size, read in entries:
         if parts[0] in others or parts[-1].lower().endswith(NOT_GIVEN) or len(parts) > MOST_DEPTH:
             continue
+        if "__pycache__" in parts[:-1]:  # Python's own copies of the modules beside it
+            continue
         name = "/".join(parts)
         if read is None:
             found.left[name] = "it is a link or damaged"
+        elif name.lower().endswith(COMPILED):
+            found.left[name] = "it is compiled code"
         elif _shadows(parts):
             found.left[name] = "it has the name of a library"
         elif len(found.files) >= MOST_FILES or total + size > MOST_BYTES:
@@ -72,7 +77,7 @@ def _chosen(entries: Iterable[tuple[tuple[str, ...], int, Callable[[], bytes] | 
 def _shadows(parts: tuple[str, ...]) -> bool:
     """Whether Python would import it, or what lies in its folder, instead of a library."""
     top = parts[0].split(".")[0]
-    if len(parts) == 1 and not parts[0].endswith((".py", ".pyc", ".so")):
+    if len(parts) == 1 and not parts[0].endswith(".py"):
         return False
     spec = PathFinder.find_spec(top)
     return top in sys.stdlib_module_names or bool(spec and spec.origin)

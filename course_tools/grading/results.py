@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..files import write_all
 
-VERSION = 2  # of grading itself: another number grades everything again
+VERSION = 3  # of grading itself: another number grades everything again
 STATUSES = ("graded", "repaired", "partly", "suspicious", "unreadable", "missing")  # the gravest last
 
 

@@ -128,6 +128,8 @@ def test_files_beside_a_notebook(tmp_path):
                  "anna/numpy/x.py", "anna/mine.py", "anna/01_convolution/01_convolution.ipynb",
                  "anna/01_convolution/y.csv", "data.csv", "ben_03_lenet5.ipynb",
                  "03_lenet5/chris_03_lenet5.ipynb", "03_lenet5/dora_03_lenet5.ipynb",
+                 "anna/zq7.pyc", "anna/fast.cpython-311-x86_64-linux-gnu.so", "anna/more/zq8.PYC",
+                 "anna/__pycache__/mine.cpython-311.pyc", "anna/__pycache__/other.py",
                  "03_lenet5/data.csv"):  # fmt: skip
         put(folder / path, path)
     (folder / "anna" / "linked.csv").symlink_to(folder / "data.csv")
@@ -141,6 +143,9 @@ def test_files_beside_a_notebook(tmp_path):
         "linked.csv": "it is a link or damaged",
         "random.py": "it has the name of a library",
         "numpy/x.py": "it has the name of a library",
+        "zq7.pyc": "it is compiled code",
+        "fast.cpython-311-x86_64-linux-gnu.so": "it is compiled code",
+        "more/zq8.PYC": "it is compiled code",
     }
 
 

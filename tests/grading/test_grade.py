@@ -211,13 +211,16 @@ def test_files_beside_a_notebook_are_given_to_its_code(tmp_path):
     folder = tmp_path / "in" / "anna" / LESSON
     put(folder / f"{LESSON}.ipynb", filled({"count_c3": reads}))
     put(folder / "data" / "sizes.csv", "96,5")
-    put(folder / "mine.py", "import gc\none = 1\n")
+    put(folder / "mine.py", "import second\none = second.one\n")
+    put(folder / "second.py", "from parts.third import one\n")
+    put(folder / "parts" / "third.py", "import gc\none = 1\n")
+    put(folder / "unused.py", "import gc\n")
     put(folder / "numpy.py", "raise SystemExit")
     done, _ = grade(tmp_path / "in", tmp_path / "out")
     row = rows(tmp_path / "out")["anna", LESSON]
-    assert (row["count_c3"], row["status"]) == ("2", "suspicious")  # `mine` imports gc
-    assert done.results["anna", LESSON].suspicions == ["mine.py imports gc"]
-    put(folder / "mine.py", "one = 1\n")  # another file is another submission
+    assert (row["count_c3"], row["status"]) == ("2", "suspicious")  # a module of a module imports gc
+    assert done.results["anna", LESSON].suspicions == ["parts/third.py imports gc"]
+    put(folder / "parts" / "third.py", "one = 1\n")  # another file is another submission
     done, _ = grade(tmp_path / "in", tmp_path / "out")
     assert (done.again, rows(tmp_path / "out")["anna", LESSON]["status"]) == (0, "graded")
 

@@ -34,9 +34,9 @@ def said(server: Server, source: str) -> str:
         kernel.close()
 
 
-def checked(server: Server, source: str) -> tuple[dict, list[str]]:
+def checked(server: Server, source: str, files: dict[str, bytes] | None = None) -> tuple[dict, list[str]]:
     task = {"name": "f", "source": CHECK, "hidden": [[3, 4]], "names": ["f"]}
-    kernel = server.kernel("a")
+    kernel = server.kernel("a", files)
     try:
         kernel.run(source)
         return kernel.run("", check=task).verdict, kernel.acts
@@ -165,6 +165,34 @@ def test_the_guard_cannot_be_reached_or_is_told_of_it(server, answer, state, act
     verdict, acts = checked(server, answer)
     assert verdict["state"] == state
     assert any(act in text for text in acts) if act else not acts
+
+
+EQUAL = b"class Yes:\n    def __eq__(self, other): return True\n"
+
+
+@pytest.mark.parametrize("module", [
+    EQUAL,
+    b"import numpy\n__file__ = numpy.__file__\n" + EQUAL,
+    b"import math\n" + EQUAL + b"Yes.__module__ = 'math'\nvars(math)['Yes'] = Yes\n",
+])  # fmt: skip
+def test_a_module_of_the_students_own_is_no_library(server, module):
+    verdict, acts = checked(server, "import mine\ndef f(x): return mine.Yes()", {"mine.py": module})
+    assert verdict["state"] == "passed"
+    assert acts == ["returns a Yes that decides itself what it equals"]
+
+
+def test_what_a_library_returns_is_not_reported(server):
+    answer = "import keras, numpy, fractions, datetime\nvalues = [keras.ops.ones(2), keras.Variable(1.0), "
+    answer += "numpy.float32(1), numpy.ma.ones(2), fractions.Fraction(1), datetime.timedelta(1)]\n"
+    verdict, acts = checked(server, answer + "def f(x): return values")
+    assert verdict["state"] == "failed" and not acts
+
+
+def test_compiled_code_that_an_answer_makes_is_reported(server):
+    answer = "open('hidden.py', 'w').write('def f(x): return 2 * x')\nimport py_compile\n"
+    answer += "py_compile.compile('hidden.py', 'made.pyc')\nfrom made import f"
+    verdict, acts = checked(server, answer)
+    assert verdict["state"] == "passed" and "uses compiled code of its own" in acts
 
 
 def test_the_kind_of_an_error_tells_no_hidden_value(server):

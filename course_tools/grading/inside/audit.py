@@ -18,6 +18,7 @@ _HELPERS = {
     "": (),
 }
 _STACK, _MEMORY = "looks at the stack", "searches the memory of the process"
+_COMPILED = "uses compiled code of its own"
 _PROCESS, _NETWORK, _TEXT = "starts other programs", "uses the network", "runs text as code"
 EVENTS = {  # audit event -> (what the teacher reads, modules through which it may be done)
     "sys._getframe": (_STACK, "stack"),
@@ -59,6 +60,7 @@ _places: tuple[str, ...] = ()  # folders of Python and the libraries
 _files: tuple[str, ...] = ()  # how the file names of their code begin
 _busy = False
 _started = mmap.mmap(-1, 8)  # new processes so far, shared by a kernel and all that it starts
+COMPILED = (".pyc", ".pyo", ".so", ".pyd")
 _NEW = {"os.fork", "os.forkpty", "os.system", "os.posix_spawn", "subprocess.Popen"}
 MOST_NEW = 100  # then a kernel cannot start more: a fork bomb ends here, before the grader looks
 
@@ -102,13 +104,15 @@ def _hook(event: str, arguments: tuple) -> None:
         text, helpers = "reaches into a function's code or defaults", ""
     elif event == "open" and (path := _outside(arguments[0])):
         text, helpers = f"opens {path[:80]!r} outside its folder", "open"
+    elif event in ("open", "import") and _compiled(arguments[event == "import"]):
+        text, helpers = _COMPILED, None  # by Python's own import
     elif event in EVENTS:
         text, helpers = EVENTS[event]
     else:
         return
     _busy = True
     try:
-        if _by_student(_HELPERS[helpers]):
+        if helpers is None or _by_student(_HELPERS[helpers]):
             _report(text)
     finally:
         _busy = False
@@ -124,6 +128,21 @@ def _outside(path: object) -> str:
         return ""
     inside = full == here or full in _HARMLESS or full.startswith((here + os.sep, *_places))
     return "" if inside else full
+
+
+def _compiled(path: object) -> bool:
+    """Whether it is a file with compiled code in the current folder, where only students' code writes."""
+    if not isinstance(path, str | bytes):
+        return False
+    name = os.fsdecode(path)
+    if not name.lower().endswith(COMPILED) or _outside(name):
+        return False
+    return not library(full := os.path.abspath(name)) and os.path.exists(full)
+
+
+def library(file: str) -> bool:
+    """Whether a file is Python's own, a library's or the guard's."""
+    return file.startswith(_places)
 
 
 def _by_student(helpers: tuple[str, ...]) -> bool:

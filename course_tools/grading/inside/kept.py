@@ -1,15 +1,19 @@
 """What students' code must not change in the libraries: remembered before it runs, put back after it."""
 
+import os
 import sys
 import types
 from builtins import delattr, getattr, isinstance, len, list, set, setattr, vars  # noqa: UP029 - students may replace them
 from collections.abc import Iterator
+
+import audit
 
 MODULES = ("builtins", "course_lib", "numpy", "math", "operator", "json", "random", "linecache", "contextlib")
 MODULES += ("keras", "IPython.core.interactiveshell", "numbers")
 MODULES += ("os", "posixpath", "select", "time", "functools", "types", "codecs")  # the guard's own tools
 _COMPARING = ("__eq__", "__ne__", "__bool__", "__array__", "__array_ufunc__", "__array_function__")
 _COMPARING += ("__lt__", "__gt__", "__sub__", "__rsub__", "__class__", "__getattribute__")
+_WITHOUT_FILE = frozenset(sys.builtin_module_names)  # modules of Python itself
 _KINDS = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.ModuleType)
 _ALLOWED = {f"builtins.{name}" for name in ("input", "_", "exit", "quit")}  # the kernel changes them itself
 
@@ -65,11 +69,33 @@ class Kept:
 def pretends(value: object) -> bool:
     """Whether a class of the student's own says how the value compares, or what its numbers are."""
     for kind in _MRO(type(value)):
-        module = sys.modules.get(kind.__module__)
-        known = module and kind.__module__ != "__main__" and _found(module, kind.__qualname__) is kind
-        if not known and any(name in vars(kind) for name in _COMPARING):
+        comparing = [vars(kind)[name] for name in _COMPARING if name in vars(kind)]
+        if comparing and not (_of_library(kind) and all(map(_in_library, comparing))):
             return True
     return False
+
+
+def _of_library(kind: type) -> bool:
+    """Whether a class is found where it says, and that is a library and no module of the student's own."""
+    name, module = kind.__module__, sys.modules.get(kind.__module__)
+    if not module or name == "__main__" or _found(module, kind.__qualname__) is not kind:
+        return False
+    while name not in _WITHOUT_FILE:
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if isinstance(file, str):
+            return audit.library(os.path.abspath(file))
+        name = name.rpartition(".")[0]  # a part of a compiled library
+        if not name:
+            return False
+    return True
+
+
+def _in_library(member: object) -> bool:
+    """Whether a class' method was not written by the student, as far as its code tells."""
+    if type(member) is not types.FunctionType:
+        return True
+    file = member.__code__.co_filename
+    return file.startswith("<") or audit.library(file)
 
 
 _MRO = type.__dict__["__mro__"].__get__  # a class of the student's own may give another `__mro__`
