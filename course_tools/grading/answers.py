@@ -5,7 +5,7 @@ import time
 
 from nbformat.notebooknode import NotebookNode
 
-from . import code, scan
+from . import beside, code, scan
 from .kernels import Dead
 from .released import Exercise, Release
 from .repair import Repaired
@@ -57,9 +57,10 @@ def _grade(
     protected = frozenset(exercise.check["names"]) | code.names(exercise.check["source"])[1]
     protected = protected - exercise.defines
     imported = release.imported
-    outcome.acts += scan.reasons(cell.source, exercise.stub, imported, protected & imported)
+    own = beside.modules(repaired.files)
+    outcome.acts += scan.reasons(cell.source, exercise.stub, imported, protected & imported, own)
     for text in set(before) & _own(repaired):
-        outcome.acts += scan.reasons(text, release.code, imported, protected & imported)
+        outcome.acts += scan.reasons(text, release.code, imported, protected & imported, own)
     outcome.acts = list(dict.fromkeys(map(_plain, outcome.acts)))
     if verdict:
         outcome.state = str(verdict["state"])

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..errors import CourseError
 from ..project import Project
-from . import answers, collect, gradebook, notebook, repair, results, scan
+from . import answers, beside, collect, gradebook, notebook, repair, results, scan
 from .beside import Beside
 from .collect import Submission
 from .limits import Limits
@@ -170,10 +170,11 @@ def _modules(student: notebook.Notebook, near: Beside, release: Release) -> list
         new = {p for p in modules.keys() - named if p.stem in text or p.parts[0] in text}
         named |= new
         waiting += [modules[path] for path in new]
+    own = beside.modules(near.files)
     return [
         f"{path.as_posix()} {reason}"
         for path in sorted(named)
-        for reason in scan.reasons(modules[path], release.code, release.imported, frozenset())
+        for reason in scan.reasons(modules[path], release.code, release.imported, frozenset(), own)
     ]
 
 

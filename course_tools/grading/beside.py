@@ -83,6 +83,11 @@ def _shadows(parts: tuple[str, ...]) -> bool:
     return top in sys.stdlib_module_names or bool(spec and spec.origin)
 
 
+def modules(files: Iterable[str]) -> frozenset[str]:
+    """The names under which Python imports these files, or folders with such files."""
+    return frozenset(name.split("/")[0].removesuffix(".py") for name in files if name.endswith(".py"))
+
+
 def nothing() -> Beside:
     """Where the folder is not one student's own."""
     return Beside()

@@ -9,9 +9,9 @@ MODULES = {
     "_thread", "multiprocessing", "signal", "traceback", "marshal", "atexit", "unittest", "dis", "types",
     "_signal", "_socket", "_ctypes", "_posixsubprocess", "posix", "asyncio", "tornado", "zmq", "select",
     "mmap", "runpy", "code", "codeop", "pdb", "bdb", "trace", "cProfile", "profile", "pty", "IPython",
-    "audit", "guard", "kept", "kernel", "link", "server", "ipykernel", "nbgrader", "weakref", "pickle",
-    "concurrent", "faulthandler", "tracemalloc",
+    "ipykernel", "nbgrader", "weakref", "pickle", "concurrent", "faulthandler", "tracemalloc", "course_tools",
 }  # fmt: skip
+GUARD = {"audit", "guard", "kept", "kernel", "link", "server"}  # nothing to import, but a student's own file
 WORDS = {
     "_getframe", "_current_frames", "currentframe", "getframeinfo", "getsource", "f_back", "f_globals",
     "f_locals", "f_code", "f_builtins", "tb_frame", "tb_next", "gi_frame", "cr_frame", "__traceback__",
@@ -34,7 +34,13 @@ CLASS_METHODS = {
 }  # fmt: skip
 
 
-def reasons(answer: str, stub: str, imported: frozenset[str], protected: frozenset[str]) -> list[str]:
+def reasons(
+    answer: str,
+    stub: str,
+    imported: frozenset[str],
+    protected: frozenset[str],
+    own: frozenset[str] = frozenset(),
+) -> list[str]:
     """What in an answer a teacher should look at, in the words of the report; names in the stub are allowed.
 
     Args:
@@ -42,14 +48,15 @@ def reasons(answer: str, stub: str, imported: frozenset[str], protected: frozens
         stub: what was handed out.
         imported: names of modules and functions that the lesson imports.
         protected: names that the check uses.
+        own: names of the student's own modules, which may be called like one of the guard's.
     """
     tree, allowed = _tree(answer), _words(_tree(stub))
     if tree is None:  # what is no Python does not run; but special lines may
         return ["cannot be read for the report"] if code.too_special(answer) else []
-    modules = imported | _imported(tree)
+    modules, noted = imported | _imported(tree), MODULES | GUARD - own
     found: dict[str, None] = {}
     for node in ast.walk(tree):
-        for reason in _of(node, modules):
+        for reason in _of(node, modules, noted):
             found[reason] = None
     for name in sorted((code.names(answer)[0] - _imported(tree)) & protected):
         found[f"gives {name}, which the check uses, another meaning"] = None
@@ -59,12 +66,12 @@ def reasons(answer: str, stub: str, imported: frozenset[str], protected: frozens
     return list(found)
 
 
-def _of(node: ast.AST, modules: frozenset[str]):
+def _of(node: ast.AST, modules: frozenset[str], noted: set[str]):
     if isinstance(node, ast.Import):
-        yield from (f"imports {a.name}" for a in node.names if a.name.split(".")[0] in MODULES)
+        yield from (f"imports {a.name}" for a in node.names if a.name.split(".")[0] in noted)
     elif isinstance(node, ast.ImportFrom):
         module = node.module or ""
-        if module.split(".")[0] in MODULES or module == "course_lib.checks":
+        if not node.level and module.split(".")[0] in noted or module == "course_lib.checks":
             yield f"imports from {module}"
         yield from (f"imports {a.name}" for a in node.names if module == "course_lib" and a.name == "checks")
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):

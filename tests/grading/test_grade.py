@@ -208,11 +208,12 @@ def test_the_lesson_is_known_by_the_content(tmp_path):
 def test_files_beside_a_notebook_are_given_to_its_code(tmp_path):
     lines = solutions()["count_c3"].split("\n")
     reads = "\n".join([*lines, "assert open('data/sizes.csv').read() == '96,5'", "from mine import one"])
+    reads += "\nfrom kernel import one"
     folder = tmp_path / "in" / "anna" / LESSON
     put(folder / f"{LESSON}.ipynb", filled({"count_c3": reads}))
     put(folder / "data" / "sizes.csv", "96,5")
-    put(folder / "mine.py", "import second\none = second.one\n")
-    put(folder / "second.py", "from parts.third import one\n")
+    put(folder / "mine.py", "import kernel\none = kernel.one\n")
+    put(folder / "kernel.py", "from parts.third import one\n")
     put(folder / "parts" / "third.py", "import gc\none = 1\n")
     put(folder / "unused.py", "import gc\n")
     put(folder / "numpy.py", "raise SystemExit")

@@ -142,8 +142,9 @@ def test_what_was_replaced_is_put_back_before_the_check(server):
 
 
 @pytest.mark.parametrize(("answer", "state", "act"), [
-    ("import guard\ndef f(x): return 0", "failed", ""),  # its modules cannot be imported
-    ("import audit\ndef f(x): return 0", "failed", ""),
+    ("import guard\ndef f(x): return 2 * x", "failed", ""),  # there is no such module
+    ("import audit\ndef f(x): return 2 * x", "failed", ""),
+    ("import course_lib, server\ndef f(x): return 2 * x", "failed", ""),
     ("import os\nread = os.read\ndef spy(fd, n):\n    return read(fd, n).replace(b'f(3) == 6', b'True')\n"
      "os.__dict__['read'] = spy\ndef f(x): return 4", "failed", "replaces os.read"),
     ("guard = __course_check__.__self__\nguard._judge = lambda task: {'state': 'passed'}\n"
@@ -165,6 +166,14 @@ def test_the_guard_cannot_be_reached_or_is_told_of_it(server, answer, state, act
     verdict, acts = checked(server, answer)
     assert verdict["state"] == state
     assert any(act in text for text in acts) if act else not acts
+
+
+def test_a_students_module_may_be_called_like_one_of_the_guards(server):
+    files = {f"{name}.py": b"two = 2" for name in ("audit", "guard", "kept", "kernel", "link", "server")}
+    answer = "import audit, guard, kept, kernel, link, server\nfrom kernel import two\n"
+    verdict, acts = checked(server, answer + "def f(x): return two * link.two // server.two * x", files)
+    assert verdict["state"] == "passed" and not acts
+    assert verdict["hint"] == ""
 
 
 EQUAL = b"class Yes:\n    def __eq__(self, other): return True\n"

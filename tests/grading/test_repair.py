@@ -219,3 +219,15 @@ def test_a_thousand_special_lines_take_no_time():
     assert time.monotonic() - begin < 2
     assert scan.reasons(source, "", frozenset(), frozenset()) == ["cannot be read for the report"]
     assert scan.reasons("def f(x)\n    return 1", "", frozenset(), frozenset()) == []
+
+
+def test_a_module_called_like_the_guards_is_reported_unless_it_is_the_students_own():
+    answer, nothing = "import kernel, server\nfrom kernel import f", frozenset()
+    assert scan.reasons(answer, "", nothing, nothing) == [
+        "imports kernel",
+        "imports server",
+        "imports from kernel",
+    ]
+    assert scan.reasons(answer, "", nothing, nothing, frozenset({"kernel", "server", "gc"})) == []
+    assert scan.reasons("import gc", "", nothing, nothing, frozenset({"gc"})) == ["imports gc"]
+    assert scan.reasons("from .kernel import f", "", nothing, nothing) == []

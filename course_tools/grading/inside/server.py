@@ -97,7 +97,8 @@ def _hide() -> kept.Kept:
     remembered = kept.Kept(own)
     for module in own:
         del sys.modules[module.__name__]
-    sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
+    here = os.path.realpath(os.path.dirname(__file__))  # it stands there twice: Python put it first, too
+    sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != here]
     return remembered
 
 
