@@ -51,6 +51,7 @@ def _grade(
         missing = verdict["state"] == "failed" and verdict["missing"] not in ("", *exercise.check["names"])
         if missing and not whole:
             before = everything(exercise, repaired, release)
+            verdict, outcome.error = None, ""  # the first run does not count
             verdict = _run(before, exercise, repaired, release, server, deadline, cell, outcome)
     except Dead as reason:
         outcome.hint = f"Your code was stopped: {reason}."

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..errors import CourseError
 from ..project import Project
-from . import answers, beside, collect, gradebook, notebook, repair, results, scan
+from . import answers, beside, collect, gradebook, names, notebook, repair, results, scan
 from .beside import Beside
 from .collect import Submission
 from .limits import Limits
@@ -119,7 +119,7 @@ def _read(whole: Class, one: Submission, result: Result) -> tuple[notebook.Noteb
     parts = [collect.digest(data), *(f"{name} {collect.digest(near.files[name])}" for name in near.files)]
     parts += [whole.releases[result.lesson].digest, str(results.VERSION)]
     parts += [repr(whole.limits), str(whole.closed), whole.library]
-    result.key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    result.key = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
     return student, near
 
 
@@ -143,7 +143,7 @@ def _grade(
     result.tampered = repaired.tampered + _modules(student, near, release)
     text = "\n".join(cell.source for cell in student.cells if cell.kind == "code")
     result.notes += [
-        f"The file {name} was not given to the code: {reason}."
+        f"The file {names.readable(name)} was not given to the code: {reason}."
         for name, reason in near.left.items()
         if Path(name).name in text
     ]
@@ -172,7 +172,7 @@ def _modules(student: notebook.Notebook, near: Beside, release: Release) -> list
         waiting += [modules[path] for path in new]
     own = beside.modules(near.files)
     return [
-        f"{path.as_posix()} {reason}"
+        f"{names.readable(path.as_posix())} {reason}"
         for path in sorted(named)
         for reason in scan.reasons(modules[path], release.code, release.imported, frozenset(), own)
     ]
@@ -198,7 +198,8 @@ def _store(whole: Class, one: Submission, result: Result, graded: NotebookNode |
     """Puts the marks into gradebook and file, one submission at a time."""
     if graded is not None:
         if whole.witness:  # of two that ran at a time, both are reported
-            result.tampered += [f"while it ran, {name} was changed" for name in whole.witness.changed()[:5]]
+            changed = map(names.readable, whole.witness.changed()[:5])
+            result.tampered += [f"while it ran, {name} was changed" for name in changed]
         gradebook.record(result, graded, whole.releases[result.lesson], whole.out, one.time)
     elif result.readable:
         whole.again += 1

@@ -126,6 +126,7 @@ def _owned(found: list[Submission], folders: tuple[str, ...], lessons: list[str]
 
 
 def _one(parts: tuple[str, ...], lessons: list[str], root: Path, time: datetime | None, read) -> Submission:
+    parts = tuple(map(names.readable, parts))
     student, lesson, number, named = _who(parts, lessons, root)
     late = any(names.is_late(part) for part in parts)
     origin = "/".join(parts)
@@ -145,7 +146,7 @@ def _who(parts: tuple[str, ...], lessons: list[str], root: Path) -> tuple[str, s
         if student:
             return names.safe(student), lesson, number, True
     folder = next((stem for stem, entry in zip(stems[1:], told[1:], strict=True) if not entry[1]), "")
-    return names.safe(folder or root.resolve().name), lesson, "", False
+    return names.safe(folder or names.readable(root.resolve().name)), lesson, "", False
 
 
 def _tell_apart(found: list[Submission]) -> list[Submission]:

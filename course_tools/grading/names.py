@@ -38,6 +38,18 @@ def split(stem: str, lessons: Iterable[str]) -> tuple[str, str, str]:
     return "", "", ""
 
 
+def readable(name: str) -> str:
+    """A file's name that can be written down: what is not UTF-8 is read as an old Windows name.
+
+    >>> readable("Anna Müller"), readable("Anna M\\udcfcller")
+    ('Anna Müller', 'Anna Müller')
+    """
+    try:
+        return name.encode("utf-8").decode("utf-8")
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
+
+
 def is_late(stem: str) -> bool:
     """Whether Canvas marked the file as late."""
     found = CANVAS.match(stem)

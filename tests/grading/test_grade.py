@@ -243,6 +243,30 @@ def test_odd_names_and_several_files_of_one_student(tmp_path):
     assert (tmp_path / "out" / "feedback" / "Jörg von Ähren.html").exists()
 
 
+def test_names_that_are_not_utf_8(tmp_path):
+    """As an old zip program leaves them on Linux: bytes of another encoding."""
+    folder = tmp_path / "in"
+    odd = folder / "Anna M\udcfcller"
+    helper = "def one():\n    return 1\nimport gc\n"
+    try:
+        put(odd / f"{LESSON}.ipynb", filled({"count_c3": solutions()["count_c3"] + "\nimport tools"}))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    put(odd / "gr\udcf6\udcdfe" / "tools.py", helper)
+    put(odd / "gr\udcf6\udcdfe.csv", "1")
+    put(folder / "Ben" / f"{LESSON}.ipynb", filled(right("count_c3")))
+    put(folder / "\udcff" / f"{LESSON}.ipynb", "not a notebook")
+    put(folder / "\udcff" / "\udcfcbung.ipynb", released("00_start_here"))
+    done, _ = grade(folder, tmp_path / "out", jobs=2)
+    table = rows(tmp_path / "out")
+    assert (table["Ben", LESSON]["count_c3"], table["Ben", LESSON]["status"]) == ("2", "graded")
+    assert table["Anna Müller", LESSON]["status"] == "suspicious"
+    assert done.results["Anna Müller", LESSON].suspicions == ["größe/tools.py imports gc"]
+    assert table["ÿ", LESSON]["status"] == "unreadable"
+    assert (tmp_path / "out" / "feedback" / "Anna Müller.html").exists()
+    assert "ÿ/übung.ipynb, does not tell" in done.results["ÿ", "00_start_here"].notes[0]
+
+
 def test_more_jobs_than_cores_are_not_started(tmp_path, monkeypatch):
     put(tmp_path / "in" / f"anna_{LESSON}.ipynb", released())
     asked = []

@@ -3,6 +3,7 @@
 import copy
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 from submissions import LESSON, before, cell, code, data, filled, released, right, solutions
@@ -10,6 +11,8 @@ from submissions import LESSON, before, cell, code, data, filled, released, righ
 from course_tools.grading import answers, notebook, repair, scan
 from course_tools.grading import code as code_module
 from course_tools.grading import released as release_module
+from course_tools.grading.kernels import Dead
+from course_tools.grading.limits import Limits
 from course_tools.project import Project
 
 PROJECT = Project()
@@ -168,6 +171,25 @@ def test_a_notebook_of_40_mb_is_read_and_one_of_a_million_lists_is_not():
 def need(name: str, made: dict) -> tuple[list[str], bool]:
     exercise = next(e for e in RELEASE.automatic if e.name == name)
     return answers.needed(exercise, mended(made), RELEASE)
+
+
+def test_an_answer_that_is_stopped_in_its_second_run_has_no_verdict(monkeypatch):
+    made = mended(filled({"count_c3": "def count_c3(table, size=5):\n    return later(table)"}))
+    runs = []
+
+    def run(before, exercise, repaired, release, server, deadline, cell, outcome):
+        runs.append(before)
+        if len(runs) == 2:
+            raise Dead("it ran for more than 60 s")
+        outcome.error = "Your cell stopped with NameError: name 'later' is not defined"
+        return {"state": "failed", "hint": "", "hidden": False, "missing": "later"}
+
+    monkeypatch.setattr(answers, "_run", run)
+    outcome = next(
+        o for o in answers.grade(made, RELEASE, SimpleNamespace(limits=Limits())) if o.name == "count_c3"
+    )
+    assert (len(runs), outcome.state, outcome.score, outcome.error) == (2, "stopped", None, "")
+    assert outcome.hint == "Your code was stopped: it ran for more than 60 s."
 
 
 def test_only_the_cells_that_an_answer_needs_are_run():
