@@ -39,15 +39,27 @@ class Budget:
         return min(self.total, self.nested) >= 0
 
 
-def members(data: bytes, wanted: tuple[str, ...], budget: Budget) -> Iterator[Member]:
-    """The files whose names end in `wanted` ("" for all); a problem has no content, and none is raised."""
+def members(
+    data: bytes, wanted: tuple[str, ...], budget: Budget, folder: tuple[str, ...] = ()
+) -> Iterator[Member]:
+    """The files whose names end in `wanted` ("" for all); a problem has no content, and none is raised.
+
+    Args:
+        data: the zip file.
+        wanted: endings of names, in lower case.
+        budget: what may be unpacked; only files that are looked at count.
+        folder: the folder of the zip file to look into; () is all of it.
+    """
     try:
-        yield from _members(zipfile.ZipFile(io.BytesIO(data)), wanted, budget)  # open: members read later
+        packed = zipfile.ZipFile(io.BytesIO(data))  # stays open: members are read later
+        yield from _members(packed, wanted, budget, folder)
     except Exception as error:  # zipfile raises many kinds on broken files
         yield Member((), None, problem=f"the zip file cannot be read: {type(error).__name__}")
 
 
-def _members(packed: zipfile.ZipFile, wanted: tuple[str, ...], budget: Budget) -> Iterator[Member]:
+def _members(
+    packed: zipfile.ZipFile, wanted: tuple[str, ...], budget: Budget, folder: tuple[str, ...]
+) -> Iterator[Member]:
     entries = packed.infolist()
     if len(entries) > MOST_MEMBERS:
         yield Member((), None, problem=f"the zip file holds more than {MOST_MEMBERS:,} files")
@@ -57,7 +69,7 @@ def _members(packed: zipfile.ZipFile, wanted: tuple[str, ...], budget: Budget) -
         parts = PurePosixPath(name).parts
         if entry.is_dir() or not name.lower().endswith(wanted):
             continue
-        if hidden(parts):
+        if hidden(parts) or parts[: len(folder)] != folder:
             continue
         if name.startswith("/") or ".." in parts or ":" in parts[0]:
             yield Member(parts[-1:], None, problem="its path in the zip file leads out of it")

@@ -43,9 +43,9 @@ def of_folder(folder: Path) -> Beside:
 def of_zip(data: bytes, folder: tuple[str, ...]) -> Beside:
     """The same of a folder in a zip file."""
     entries = []
-    for member in archive.members(data, ("",), archive.Budget()):
+    for member in archive.members(data, ("",), archive.Budget(), folder):
         inner = member.parts[len(folder) :]
-        if member.parts[: len(folder)] == folder and inner:
+        if member.parts[: len(folder)] == folder and inner:  # a problem may have other parts
             entries.append((inner, member.size, None if member.problem else member.read))
     return _chosen(entries)
 

@@ -162,6 +162,23 @@ def test_files_beside_a_notebook_in_a_zip_and_their_limits(tmp_path):
     assert not {"big.bin", "up.csv"} & set(found["anna/work/03_lenet5.ipynb"])
 
 
+def test_in_a_class_zip_only_the_students_own_files_are_unpacked(tmp_path, monkeypatch):
+    files = {f"{name}_{number}_assignsubmission_file_/{file}": file.encode() * 100
+             for number, name in enumerate(("anna", "ben", "chris"))
+             for file in ("03_lenet5.ipynb", "data.csv", "more/x.txt")}  # fmt: skip
+    made = collect(put(tmp_path / "class.zip", packed(files)), LESSONS)
+    unpacked, look = [], archive._look
+    monkeypatch.setattr(
+        archive, "_look", lambda zipped, entry: (unpacked.append(entry.filename), look(zipped, entry))
+    )
+    monkeypatch.setattr(archive, "MOST_TOTAL", 4000)  # one student's have 3,300 bytes
+    for one in made:
+        unpacked.clear()
+        near = one.beside()
+        assert set(near.files) == {"data.csv", "more/x.txt"} and not near.left
+        assert len(unpacked) == 3 and all(name.startswith(f"{one.student}_") for name in unpacked)
+
+
 def test_broken_zips_and_zips_in_zips_without_end(tmp_path):
     put(tmp_path / "anna_03_lenet5.zip", b"PK\x03\x04 broken")
     nested = packed({"03_lenet5.ipynb": b"{}"})
