@@ -179,19 +179,33 @@ def _modules(student: notebook.Notebook, near: Beside, release: Release) -> list
 
 
 def _with_lessons(whole: Class, found: list[Submission]) -> list[Submission]:
-    """Looks into files whose names tell no lesson; a file whose name does goes before, else the newest."""
-    named, unnamed = {(one.student, one.lesson) for one in found if one.lesson}, []
+    """Looks into files whose names tell no lesson: one counts where no readable file has a telling name."""
+    named = {(one.student, one.lesson): one for one in found if one.lesson}
+    rest = []
     for one in found:
-        if one.lesson or one.problem:
+        if one.lesson:
             continue
         with contextlib.suppress(Exception):  # then it tells none, which `_read` says
-            lesson = repair.lesson_of(notebook.read(one.read()), whole.releases)
-            if lesson and (one.student, lesson) not in named:
+            lesson = "" if one.problem else repair.lesson_of(notebook.read(one.read()), whole.releases)
+            key = (one.student, lesson)
+            if key in named:
+                named[key] = _with_problem(named[key])
+            if lesson and (key not in named or named[key].problem):
                 note = f"The file's name, {one.origin}, does not tell the lesson; its content does."
                 one = replace(one, lesson=lesson, notes=(note, *one.notes))
-        unnamed.append(one)
-    rest = [one for one in found if one.lesson or one.problem]
-    return [*rest, *collect.newest(unnamed)]
+        rest.append(one)
+    return collect.newest([*named.values(), *rest])
+
+
+def _with_problem(one: Submission) -> Submission:
+    """The same, and why it cannot be read, if it cannot."""
+    if one.problem:
+        return one
+    try:
+        notebook.read(one.read())
+    except notebook.Unreadable as reason:
+        return replace(one, problem=str(reason))
+    return one
 
 
 def _store(whole: Class, one: Submission, result: Result, graded: NotebookNode | None) -> None:

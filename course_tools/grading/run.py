@@ -1,13 +1,14 @@
 """`course grade`: collects, grades, and writes everything."""
 
 import contextlib
-import os
 import sys
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
+
+from course_lib.session import cores
 
 from ..build import hashes
 from ..errors import CourseError
@@ -38,7 +39,7 @@ def grade(
         submissions: what students or a learning system handed over.
         lessons: only these lessons; None takes all.
         out: folder for grades.csv, the pages and the gradebook.
-        jobs: submissions at a time; never more than the processor has cores, since time limits would
+        jobs: submissions at a time; never more than the cores that may be used, since time limits would
             then strike honest answers.
         due: files newer than this (a time, or the end of a day) are marked late.
         limits: of time, memory, processes and output.
@@ -62,9 +63,9 @@ def grade(
                 "output are limited, but it can read this computer's files. See docs/grading.md.",
                 highlight=False,
             )
-    if jobs > (cores := os.cpu_count() or 1):
-        console.print(f"[yellow]![/] {jobs} jobs on {cores} cores: {cores} are used.", highlight=False)
-        jobs = cores
+    if jobs > (most := cores()):
+        console.print(f"[yellow]![/] {jobs} jobs on {most} cores: {most} are used.", highlight=False)
+        jobs = most
     end = deadline(due) if due else None
     found = collect.collect(submissions, [lesson.name for lesson in project.lessons])
     whole = Class(project, out, limits or Limits(), closed, console, {})

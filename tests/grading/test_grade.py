@@ -205,6 +205,24 @@ def test_the_lesson_is_known_by_the_content(tmp_path):
     assert table["ben", "unknown"]["status"] == "unreadable"
 
 
+def test_a_readable_file_goes_before_an_unreadable_one_with_a_telling_name(tmp_path):
+    folder = tmp_path / "in"
+    put(folder / "anna" / f"{LESSON}.zip", b"PK\x03\x04 broken")
+    put(folder / "ben" / f"{LESSON}.ipynb", "not a notebook")
+    put(folder / "chris" / f"{LESSON}.ipynb", filled(right("count_c3")))
+    put(folder / "dora" / f"{LESSON}.ipynb", "not a notebook")
+    for name in ("anna", "ben", "chris"):
+        put(folder / name / "homework.ipynb", filled(right("rbf_scores")))
+    done, _ = grade(folder, tmp_path / "out", jobs=2)
+    table = rows(tmp_path / "out")
+    for name, why in (("anna", "the zip file cannot be read"), ("ben", "the file is not a notebook")):
+        assert (table[name, LESSON]["rbf_scores"], table[name, LESSON]["status"]) == ("2", "repaired")
+        [other] = [note for note in done.results[name, LESSON].notes if "handed in, too" in note]
+        assert other.startswith(f"{name}/{LESSON}") and why in other
+    assert (table["chris", LESSON]["count_c3"], table["chris", LESSON]["rbf_scores"]) == ("2", "0")
+    assert table["dora", LESSON]["status"] == "unreadable"
+
+
 def test_files_beside_a_notebook_are_given_to_its_code(tmp_path):
     lines = solutions()["count_c3"].split("\n")
     reads = "\n".join([*lines, "assert open('data/sizes.csv').read() == '96,5'", "from mine import one"])
@@ -268,11 +286,13 @@ def test_names_that_are_not_utf_8(tmp_path):
 
 
 def test_more_jobs_than_cores_are_not_started(tmp_path, monkeypatch):
+    """Of the cores that this process may use, which are fewer than the machine's under `taskset`."""
+    monkeypatch.setattr(run, "cores", lambda: 3)
     put(tmp_path / "in" / f"anna_{LESSON}.ipynb", released())
     asked = []
     monkeypatch.setattr(run, "grade_all", lambda whole, found, jobs, due: asked.append(jobs))
     _, said = grade(tmp_path / "in", tmp_path / "out", jobs=999)
-    assert asked == [os.cpu_count()] and f"{os.cpu_count()} are used" in said
+    assert asked == [3] and "999 jobs on 3 cores: 3 are used" in said
 
 
 def test_a_folder_that_cannot_be_written_or_is_another_course(tmp_path):
