@@ -45,10 +45,14 @@ HEAD = (
 def peak_of(device: str, given: float | None = None) -> float | None:
     """TFLOPS of the chip in bfloat16, or None where unknown.
 
-    >>> peak_of("NVIDIA H200"), peak_of("cpu"), peak_of("cpu", given=2.5)
-    (989, None, 2.5)
+    >>> peak_of("NVIDIA H200"), peak_of("NVIDIA A100-SXM4-80GB"), peak_of("cpu"), peak_of("cpu", given=2.5)
+    (989, 312, None, 2.5)
+    >>> peak_of("NVIDIA H100 PCIe")  # slower than the H100 for servers: name it with --peak
     """
-    return given or next((peak for name, peak in PEAKS.items() if name in device.split()), None)
+    words = device.replace("-", " ").split()
+    if {"PCIe", "NVL"} & set(words) and "H100" in words:
+        return given
+    return given or next((peak for name, peak in PEAKS.items() if name in words), None)
 
 
 def fraction(images_per_second: float, macs: int, training: bool, peak: float | None) -> str:

@@ -104,6 +104,8 @@ def main() -> None:
         submissions(folder, chosen.submissions)
         seconds, marks = ours(folder, Path(name) / "out")
         its_seconds, its_marks = nbgraders(folder, course, other)
+    if len(its_marks) < other:
+        raise SystemExit(f"nbgrader graded {len(its_marks)} of {other} submissions, so it is not compared.")
     speed, its_speed = 60 * chosen.submissions / seconds, 60 * other / its_seconds
     same = sum(marks[student] == score for student, score in its_marks.items())
     whole = its_seconds * chosen.submissions / other
@@ -117,6 +119,9 @@ def main() -> None:
         f"nbgrader {version('nbgrader')}; in `course grade` students' code was "
         f"{'not ' if sandbox.works() else ''}closed off. "
         "Of three students one has all right, one has two answers wrong, one has filled in two.",
+        "nbgrader executes the whole notebook, its trainings too, one submission after the other. "
+        "`course grade` runs only the cells that an answer needs, two submissions at a time, "
+        "in kernels forked from one that has imported the libraries.",
         f"`course grade` grades {speed / its_speed:.1f} times as many in the same time. "
         f"Automatic points are the same for {same} of {other} students.",
     ]

@@ -4,6 +4,8 @@ import importlib.util
 import os
 import sys
 
+from .errors import unknown
+
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}  # Keras backend -> module it needs
 
 
@@ -19,11 +21,14 @@ def load_backend() -> str:
 
     Raises:
         ImportError: no backend is installed.
+        ValueError: KERAS_BACKEND names none of `BACKENDS`.
 
     >>> load_backend() in BACKENDS
     True
     """
     backend = _choose_backend()
+    if backend not in BACKENDS:
+        raise unknown("backend in KERAS_BACKEND", backend, BACKENDS)
     _load(backend)
     return backend
 

@@ -101,6 +101,10 @@ def set_precision(precision: str) -> str:
         import jax
 
         jax.config.update("jax_default_matmul_precision", "highest" if exact else None)
+    else:
+        import torch
+
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = not exact
     return precision
 
 

@@ -54,7 +54,8 @@ def start(seed: int | None = None, *, precision: str = "float32") -> None:
         precision: "float32", in which exercises and findings are exact; "mixed_bfloat16"; or "auto": the
             latter where a GPU supports it. See `course_lib.devices.set_precision`.
 
-    Prints two lines about the machine. Calling it again is harmless.
+    Prints two lines about the machine. Called again it sets seed and precision anew; models that exist keep
+    their precision.
 
     Raises:
         ImportError: no backend is installed.
@@ -146,7 +147,7 @@ def report() -> Report:
         platform=f"{platform.system()} {platform.machine()}",
         backend=backend,
         devices=devices.available(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=cores(),
         memory_gb=_memory_gb(),
         profile=profile(),
         data=datasets.available(),
@@ -154,6 +155,15 @@ def report() -> Report:
         precision=keras.config.dtype_policy().name,
         bfloat16=devices.bfloat16(),
     )
+
+
+def cores() -> int:
+    """Processor cores that this process may use: fewer than the machine's under `taskset` or in a container.
+
+    >>> cores() >= 1
+    True
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _memory_gb() -> float | None:

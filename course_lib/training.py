@@ -193,7 +193,7 @@ def _create_variables(model: keras.Model, images: np.ndarray, labels: np.ndarray
         return
     model.compute_metrics(images, labels, model(images))
     model.reset_metrics()
-    if not model.optimizer.built:
+    if model.optimizer is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
 
 

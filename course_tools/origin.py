@@ -1,6 +1,5 @@
 """What a measured value was made with, as the last columns of its row: versions, machine and date."""
 
-import os
 import platform
 from datetime import date
 
@@ -13,6 +12,6 @@ def origin() -> dict[str, str]:
     packages = [f"{package} {version}" for package, version in machine.packages.items()]
     return {
         "versions": ", ".join([f"Python {platform.python_version()}", *packages]),
-        "machine": machine.gpus[0] if machine.gpus else f"{machine.platform}, {os.cpu_count()} CPU cores",
+        "machine": machine.gpus[0] if machine.gpus else f"{machine.platform}, {machine.cores} CPU cores",
         "date": date.today().isoformat(),
     }

@@ -158,5 +158,7 @@ def _check(training: Training) -> None:
         raise ValueError(f"A rate of kind {kind!r} takes {allowed}. Received: {', '.join(sorted(rate))}.")
     for name, value in rate.items():
         CHECKS[name](f"{name} of the rate", value)
-    if not isinstance(training.optimizer.get("config", {}).get("learning_rate"), float):
+    config = training.optimizer.get("config")
+    known = isinstance(training.optimizer.get("class_name"), str) and isinstance(config, Mapping)
+    if not known or not isinstance(config.get("learning_rate"), float):
         raise ValueError("optimizer needs a class_name and a config with a learning_rate such as 0.1.")

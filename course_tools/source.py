@@ -204,6 +204,9 @@ def _check_code(notebook: NotebookNode, places: dict[str, Place]) -> None:
             trees[cell.id] = ast.parse(cell.source)
         except SyntaxError as error:
             raise place.error(f"this is not Python: {error.msg}.", error.lineno or 0) from None
+        for offset, line in enumerate(cell.source.splitlines(), start=1):
+            if re.match(r"# #{2,6} ", line):
+                raise place.error("a heading in a code cell: write `# %% [markdown]` above it.", offset)
         for node in ast.walk(trees[cell.id]):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 imported.update((alias.asname or alias.name).split(".")[0] for alias in node.names)

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,10 +194,14 @@ def _resume(run: Run, path: Path, fingerprint: str) -> bool:
             facts = json.loads(str(stored["facts"]))
             if facts["fingerprint"] != fingerprint:
                 return False
-            for i, variable in enumerate(run.variables()):
-                variable.assign(stored[f"v{i}"])
-    except (OSError, ValueError, KeyError):
+            values = [stored[f"v{i}"] for i in range(len(run.variables()))]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return False
+    pairs = list(zip(run.variables(), values, strict=True))
+    if any(tuple(variable.shape) != value.shape for variable, value in pairs):  # the builder has changed
+        return False
+    for variable, value in pairs:
+        variable.assign(value)
     run.rows, run.seconds = facts["rows"], facts["seconds"]
     return True
 

@@ -291,8 +291,8 @@ print(f"223 pixels: {unread(223):.1%} never read. 227 pixels: {unread(227):.1%}"
 #
 # ### 2.6 Why stride 1, and why padding?
 #
-# **Stride 1.** A convolution with stride 2 computes the same numbers as one with stride 1, and then keeps every
-# fourth of them, whatever they are:
+# **Stride 1.** The outputs of a convolution with stride 2 are those of one with stride 1 at every second place in each
+# direction: a fourth of them, whatever they are. The others are never computed.
 
 # %%
 rng = np.random.default_rng(0)
@@ -344,8 +344,9 @@ for padding in ("same", "valid"):
 #
 # * **activations**: what every layer puts out, for every image of the batch. Backpropagation needs them all again, and
 #   computes a gradient for each: twice the number;
-# * **parameters**, their gradients, and what the optimizer keeps for each (its *slots*: none for plain SGD, one with
-#   momentum, two for Adam): three times the number or more;
+# * **parameters**, their gradients, and what the optimizer keeps for each (its *slots*: none for plain gradient
+#   descent, SGD; one with momentum, which remembers the last step; two for Adam, the usual optimizer of today): two to
+#   four times the number;
 # * **the rest**: the batch of images itself, and whatever a library needs for its work.
 #
 # Count the values, multiply by 4 bytes (float32) or by 8 (float64), and divide by 1024 three times for GiB. VGG16, a
@@ -542,7 +543,7 @@ plt.show()
 # %% trained
 note = {"unit": "points", "source": shapes.source}
 finding("deepest_minus_linear_example", percent[3] - percent[0], band=pick(quick=(50, 75), full=(10, 50)), **note,
-        claim="The most common form repeats CONV, RELU and POOL, then FC.")  # fmt: skip
+        claim="The lecture's largest example reads shapes better than its smallest, a linear classifier.")  # fmt: skip
 
 # %% [markdown]
 # With the seed of this notebook each example does better than the one before. Of the ten runs only the last minus the
@@ -723,8 +724,9 @@ plt.show()
 
 # %% [markdown]
 # The hypothesis holds. In the corners padding is worth 20 to 40 points, in the middle 9 at most. And compare the border
-# of the left map with its middle: in the stored picture a little is lost in the top row even with padding, as 2.6
-# foretold (a border pixel still has fewer ways). So the lecture's reason is right: it is not the size alone, the border
+# of the left map with its middle: in the stored picture a little is lost in the top and bottom rows even with padding, as
+# 2.6 foretold (a border pixel still has fewer ways; these digits touch the upper and lower edge of their 8x8 pixels and
+# hardly ever the left and right one). So the lecture's reason is right: it is not the size alone, the border
 # really is washed away.
 #
 # ## 5 · Exercises
@@ -993,15 +995,15 @@ findings_table()
 
 # %% [markdown]
 # The last column is the full profile, run once: CIFAR-10's photographs at 16x16 pixels, ten times as many images, and
-# MNIST's digits. The three rules that held here hold there, too, by less (0.07 to 0.10), and the other differences stay
-# near zero. With 55,000 digits padding is worth 5 points in the corners, not 20 to 40:
-# enough examples near the border teach even the network without padding.
+# MNIST's digits. The three rules that held here point the same way, by less (0.07 to 0.10; one run cannot tell how much
+# of it is luck), and the other differences stay near zero. With 55,000 digits padding is worth 5 points in the corners,
+# not 20 to 40: perhaps enough examples and steps teach even the network without padding. We did not test why.
 #
 # **In short.** Most early networks follow one pattern: CONV and RELU, perhaps POOL, repeated, then FC. The field of a
 # neuron grows by (F − 1) times the jump of all strides before. Small filters in a stack see as far as a large one,
 # with fewer weights and more ReLUs, and need more memory. CONV with padding and stride 1 keeps the size, POOL halves
 # it, so the side of the input should have many factors of 2. Training keeps every activation and its gradient for
-# every image; parameters count three times or more. If it does not fit: a smaller batch, then a cheap first layer.
+# every image; parameters count two to four times. If it does not fit: a smaller batch, then a cheap first layer.
 #
 # **Read more**
 # * K. Simonyan, A. Zisserman, *Very Deep Convolutional Networks for Large-Scale Image Recognition*, 2014, arXiv:1409.1556: stacks of 3x3.

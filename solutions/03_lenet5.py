@@ -600,7 +600,7 @@ print(f"{len(card['history'])} epochs; {100 * (1 - card['results']['test_accurac
 # never saw, drawn smaller or larger in the middle of its 32x32 pixels. (MNIST's ink fills 20x20 of them.) Guess first:
 # at which sizes will it read most of them, and how sure will it be when they fill the whole image?
 
-# %% alt="Above, the same handwritten 4 in seven sizes, from 12 to 32 pixels. Below, a bar for each size: the share of digits read. It is highest, near 89 percent, at 18 pixels and falls on both sides to about 41 percent; black marks for the mean probability stay near 90 percent everywhere."
+# %% alt="Above, the same handwritten 4 in seven sizes, from 12 to 32 pixels. Below, a bar for each size: the share of digits read. It is highest, near 89 percent, at 18 pixels and falls on both sides to about 41 percent; black marks for the mean probability lie between 84 and 94 percent everywhere."
 def all_digits(size):
     """Scikit-learn's digits at this size, in the middle of black images of 32x32, and their labels."""
     data = datasets.load("digits", size=size)
@@ -632,12 +632,13 @@ plt.show()
 
 # %% [markdown]
 # Not one weight differs between the bars. At the size of MNIST's own digits it reads most of these strangers' digits
-# (though far from 99 %: other people, other pens, 8x8 pixels); where they fill the image, fewer than half. And it does
-# not notice: its probabilities stay near 90 %. A convolution shares its weights over *places*, so a digit may move; it
+# (at 18 pixels a few more; but far from 99 %: other people, other pens, 8x8 pixels). Where they fill the image it reads
+# fewer than half. And it does not notice: its mean probability is 84 to 94 %, at every size. A convolution shares its weights over *places*, so a digit may move; it
 # does not share them over *sizes*. Two things to remember:
 #
 # * **An error rate belongs to its images.** The one above is a promise for MNIST's test digits and for no others.
-# * **Prepare new images just as those of the training were.** Your first exercise does it.
+# * **Prepare new images just as those of the training were**: the same size of the ink, the same border, the same range
+#   of values. (Your first exercise does this for another network, that of 1998, with its range from −0.1 to 1.175.)
 #
 # ## 6 · See it: tanh against ReLU
 #

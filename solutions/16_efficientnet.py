@@ -10,7 +10,7 @@
 # lecture's table with the counter, and run the experiment yourself on small networks: same budget, four ways.
 #
 # **Know first**: volumes, parameters and MACs (lessons 1 and 3), residual blocks (lesson 9), depthwise convolution and
-# inverted residual blocks (lesson 14), squeeze and excitation (lesson 13). What is needed of them is repeated here.
+# inverted residual blocks, squeeze and excitation. What is needed of the last three is repeated here.
 
 # %% setup
 import course_lib
@@ -164,7 +164,7 @@ print(f"the authors' choice: 1.2 · 1.1² · 1.15² = {1.2 * 1.1**2 * 1.15**2:.3
 fig, ax = plt.subplots(figsize=(6, 4.6))
 draw_triangle(ax)
 ax.plot(*np.array([place(*abc) for abc in triples]).T, "o", ms=4, color=COLORS["sky"], label="α, β, γ on the grid")
-ax.plot(*place(*authors), "*", ms=17, color=COLORS["vermillion"], label="the authors' 1.2, 1.1, 1.15")
+ax.plot(*place(*authors), "*", ms=17, color=COLORS["vermillion"], label="the authors' choice")
 ax.set_title("How to share out a doubling of the cost")
 ax.legend(loc="upper left")
 plt.show()
@@ -175,8 +175,9 @@ plt.show()
 #
 # ### 2.4 A base worth scaling: EfficientNet-B0
 #
-# A rule multiplies what is there, so the base should be good. B0 was found by architecture search (lesson 15), with a
-# reward for accuracy *and* few MACs. It is built from one kind of block, **MBConv**: MobileNetV2's inverted residual
+# A rule multiplies what is there, so the base should be good. B0 was found by **architecture search**: a
+# program proposed thousands of networks, each was trained for a short time, and it got points (a *reward*) for
+# accuracy *and* for few MACs. B0 is built from one kind of block, **MBConv**: MobileNetV2's inverted residual
 # with squeeze and excitation. One block of B0, layer by layer:
 
 # %%
@@ -293,8 +294,9 @@ for name, (width, depth, side, _) in VARIANTS.items():
 Table(rows, formats=dict.fromkeys(["φ of depth", "φ of width", "φ of side", "times B0"], ".1f"))
 
 # %% [markdown]
-# The three φ agree roughly up to B4. After that the side runs ahead of the depth: B7 has the side of φ = 7.0, but the
-# depth of φ = 6.2. So the large networks were set by hand around the rule. And the rule is a rule of thumb for the
+# From B2 to B5 the three φ agree within about 0.8; B1 is not widened at all. In the largest networks depth stays behind:
+# B7 has the width of φ = 7.3 and the side of φ = 7.0, but the depth of φ = 6.2. So the networks were set by hand around
+# the rule. And the rule is a rule of thumb for the
 # cost, too: with φ = 7 it promises 1.92⁷ = 96 times B0, and B7 has 98 times (rounding up adds about as much as the
 # smaller depth saves).
 #
@@ -329,7 +331,7 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# At every budget the EfficientNets lie below the others. Take care with the reason, though: the chart compares networks
+# From 0.4 billion MACs on the EfficientNets lie below the others. Take care with the reason, though: the chart compares networks
 # of different years, with different training. B0 alone, without any scaling, already beats its neighbours. What the
 # *scaling rule* adds can only be seen where everything else is equal. That is the experiment of section 4.
 #
@@ -659,7 +661,7 @@ finding(
     "scaling_resolution_partner",
     loss_ratio("resolution", "depth + resolution"),
     band=GRID_BANDS["partner"],
-    claim="the dials need each other: larger images ask for more depth",
+    claim="larger images ask for more depth: shared with depth, the same budget is better spent",
     verdict=pick(quick="confirms", full="contradicts"),
     unit="x: loss of resolution alone by that with depth",
     source=sets[12].source,
@@ -684,17 +686,20 @@ for key, live, title in [
 # at 300 pixels.)
 #
 # **The partners.** Here the answer is clear, with every seed: resolution alone is the worst of the four large networks
-# in 4.3, and the same dial turned *together with depth* is clearly better. Look back at the column *field* of 4.1: a
-# unit of the shallow network sees 25 pixels around its centre. On 12 pixels each unit sees the whole image; on 24
-# pixels most units see only a part of it. More pixels ask for more layers, just as 2.2 said.
+# in 4.3, and the same budget shared between *depth* and a smaller step in resolution is clearly better. Look back at the
+# column *field* of 4.1: a unit of the shallow network sees 25 pixels around its centre. On 12 pixels each unit sees the
+# whole image; on 24 pixels most units see only a part of it. That fits 2.2: more pixels ask for more layers. It is no
+# proof, for two things changed at once: the second network has more layers *and* fewer pixels, 16 in place of 24.
 #
 # **And on photographs?** The purple diamonds are the full profile: CIFAR-10, 8,000 images, 10 epochs, one run. There the
 # order is turned around! Resolution *alone* is the best way: its loss is 0.83 times that of the compound network and 0.88
-# times that of resolution with depth. We see two reasons. A photograph shrunk to 12 pixels has lost what tells a cat from a
-# dog, and every pixel more brings some of it back; our shapes can be told apart at 12 already. And its
-# classes lie in colours and textures, which small windows see, and less in the outline of one whole object. So neither
-# result is a law. **Which dial pays depends on what is scarce: detail, depth or width.** That is why the constants are
-# searched for, and why the search belongs to one base network and one data set.
+# times that of resolution with depth. The two experiments differ in three things, and we cannot say which of them turns it.
+# (1) A photograph shrunk to 12 pixels has lost what tells a cat from a dog, and every pixel more brings some of it back;
+# our shapes can be told apart at 12 already. (2) Its classes lie in colours and textures, which small windows see, and
+# less in the outline of one whole object. (3) The full profile trains 1,250 steps, not 125, and on the shapes
+# *resolution* was still learning at the end. So neither result is a law. **Which dial pays may depend on what is scarce:
+# detail, depth, width or training.** That is why the constants are searched for, and why the search belongs to one base
+# network and one data set.
 #
 # ### 4.5 The same with MobileNet blocks
 #
@@ -727,7 +732,7 @@ Table(rows, formats={"times base": ".2f"})
 # (Filters: of the first stage. The first layers weigh more in this network, so other whole numbers keep its budget.)
 # In the quick profile's few steps such a network hardly begins to learn, so these six are trained in the full profile
 # only, on photographs (metric and training are those of 4.3). Here is what was stored: from 0.96 to 1.11 times the loss of
-# the compound network. That is open.
+# the compound network. That is open. (The table shows the comparison of *compound* with the others; each is one run.)
 
 # %% trained
 mobile = {}
@@ -747,7 +752,8 @@ for name in pick(quick=(), full=("depth", "width", "resolution", "depth + width"
 
 rows = [row for row in measured("16_efficientnet") if row["finding"].startswith("scaling_mobilenet")]
 Table(rows, ["finding", "profile", "seed", "value", "unit", "source"])
-#
+
+# %% [markdown]
 # ### 4.6 Where do they look?
 #
 # The lecture shows **class activation maps** (CAM) of the scaled networks, and says that the compound one attends to more
@@ -1071,7 +1077,8 @@ for block_ in [(9, 3, 8, 4, 5, 2), (7, 192, 320, 6, 3, 1), (20, 10, 6, 1, 7, 3),
 #
 # In 4.3 the network *resolution* has four times the MACs of the base and sees images with more detail. Still its loss is
 # larger than that of the base. Look at its *training* loss: is this overfitting? Explain what goes wrong, with the
-# table in 4.1 (parameters, field, pixels). Which result of 4.4 supports your explanation?
+# table in 4.1 (parameters, field, pixels). Which result on the *shapes* in 4.4 fits your explanation? And which result of
+# the full profile does not?
 
 # %% [markdown] exercise="explain_resolution_alone" points=2
 # It is not overfitting: that would be a *small* training loss with a large loss on new images. Here the training loss
@@ -1080,8 +1087,9 @@ for block_ in [(9, 3, 8, 4, 5, 2), (7, 192, 320, 6, 3, 1), (20, 10, 6, 1, 7, 3),
 # small image all, of the large one mostly a part. The filters must describe finer patterns and have become no more,
 # and global pooling averages over 36 places that each know only a part of the object, instead of over 9 that know all
 # of it. All the additional work is spent on looking at more places, none on understanding them. With 6 blocks on
-# 16 pixels, at the same cost, the field is large again and the loss falls far below: more pixels pay only together with
-# more depth.
+# 16 pixels, at the same cost, the field is large again and the loss falls far below. So on these shapes, in this short
+# training, more pixels pay with more depth. But on the photographs of the full profile, with the same field of 25 pixels,
+# resolution alone was best: the field is not the whole story.
 
 # %% [markdown]
 # **To try, without a score.** Give all networks twice the epochs: does depth catch up? Try candidates inside the
@@ -1123,5 +1131,4 @@ findings_table()
 # * M. Sandler et al., *MobileNetV2: Inverted Residuals and Linear Bottlenecks*, 2018, arXiv:1801.04381; J. Hu et al., *Squeeze-and-Excitation Networks*, 2017, arXiv:1709.01507: the parts of MBConv.
 # * B. Zhou et al., *Learning Deep Features for Discriminative Localization*, CVPR 2016, arXiv:1512.04150: class activation maps.
 #
-# **Next.** Every architecture of the course is built by now. The next lesson puts them all on one chart, and chooses under
-# a budget.
+# **Next.** You can choose a good network now. Must you train it from nothing? Lesson 19 starts from a trained one.

@@ -94,6 +94,11 @@ def test_without_a_backend_the_error_says_what_to_install(monkeypatch):
         backend._choose_backend()
 
 
+def test_a_misspelt_backend_gets_the_closest_name():
+    done = run("import course_lib; course_lib.start()", KERAS_BACKEND="tensorfow")
+    assert "Did you mean 'tensorflow'" in done.stderr
+
+
 def test_data_is_found_in_the_checkout_and_the_cache_can_be_moved(monkeypatch, tmp_path):
     assert data_path("published.csv").is_file()
     monkeypatch.delenv("COURSE_DATA", raising=False)

@@ -8,6 +8,8 @@ from keras import layers
 from course_lib import progress
 from course_lib.training import History, evaluate, fit
 
+ON_TENSORFLOW = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's train_step")
+
 
 def blobs(count=120, seed=0):
     """Two classes of 4x4 images that a linear classifier separates: bright on the left or the right."""
@@ -69,7 +71,7 @@ def test_seed_repeats_the_run(trained):
     assert not np.array_equal(other["loss"], again["loss"])
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow traces twice")
+@ON_TENSORFLOW
 def test_a_step_is_traced_once_and_learns_what_keras_alone_learns(monkeypatch):
     alone, ours, traces = network(), network(), []
     step = ours.train_step
@@ -79,6 +81,18 @@ def test_a_step_is_traced_once_and_learns_what_keras_alone_learns(monkeypatch):
     history = fit(ours, blobs(), epochs=3, batch_size=32, seed=0)
     assert len(traces) == 1
     assert [*history["loss"]] == expected["loss"] and [*history["accuracy"]] == expected["accuracy"]
+
+
+@ON_TENSORFLOW
+def test_a_model_may_train_without_an_optimizer():
+    class Constant(keras.Model):
+        def train_step(self, data):
+            return {"loss": keras.ops.zeros(())}
+
+    image = keras.Input((4, 4, 1))
+    model = Constant(image, layers.Flatten()(image))
+    model.compile(optimizer=None, loss=None)
+    assert fit(model, blobs(), epochs=1).final["loss"] == 0
 
 
 def test_callbacks_run_and_early_stopping_shortens_the_history():

@@ -142,7 +142,8 @@ def LeNet5Original(args: BuilderArguments, image, *, output: str = "rbf"):
                 f"There are target pictures for 10 digits only. Received: classes={args.classes}. "
                 "Use output='dense'."
             )
-        last = RBFOutput(targets[: args.classes], activation=args.classifier_activation, name="output")
+        options = {"activation": args.classifier_activation, "dtype": args.output_dtype}
+        last = RBFOutput(targets[: args.classes], **options, name="output")
     common = {"activation": scaled_tanh, "kernel_initializer": FanInUniform()}
 
     x = layers.Conv2D(6, 5, name="C1", **common)(image)  # 28x28x6

@@ -59,6 +59,8 @@ def test_what_is_left_out_has_a_default(tmp_path):
         ),
         ('{ class_name = "SGD", config = { learning_rate = 0.1, momentum = 0.9 } }', '"SGD"', "a table"),
         ("learning_rate = 0.1,", "", "learning_rate"),
+        ('class_name = "SGD", ', "", "a class_name and a config"),
+        ("config = { learning_rate = 0.1, momentum = 0.9 }", 'config = "x"', "a class_name and a config"),
         ("[training]", "[training", "no TOML file"),
     ],
 )

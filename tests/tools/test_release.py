@@ -27,7 +27,7 @@ EXECUTE = """
 import sys, nbformat, nbclient
 notebook = nbformat.read(sys.argv[1], as_version=4)
 nbclient.NotebookClient(notebook, kernel_name="python3", timeout=300).execute()
-print(notebook.cells[-1].outputs[0].text)
+print("".join(output.text for output in notebook.cells[-1].outputs))
 """
 
 

@@ -103,6 +103,11 @@ BROKEN = {
         "### END HIDDEN TESTS\nsquare_of(1)",
         "end a check with a statement",
     ),
+    "a heading as code": (
+        "# %% [markdown]\n# Why",
+        "#\n# ## 2 · Why",
+        "write `# %% [markdown]` above it",
+    ),
     "no title": ("# # 1 · A small lesson", "# # A small lesson", "# 1 · Title"),
 }
 

@@ -1,6 +1,7 @@
 """`course train`: the recipe is followed, and an interrupted run ends like an uninterrupted one."""
 
 import csv
+import io
 import json
 
 import numpy as np
@@ -59,6 +60,28 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(project, tmp_path):
     assert resumed["sha256"] == whole["sha256"]
     assert resumed["history"] == whole["history"]
     assert not (tmp_path / "build" / "train" / "lenet5-digits.npz").exists()
+
+
+def test_a_state_that_does_not_fit_is_left_alone(project, tmp_path):
+    """Cut off, or of another network since its builder changed: the run starts anew, from its seed."""
+    whole = train("lenet5", "digits", project)
+    for damage in (lambda content: content[:2000], lambda content: b"", wider):
+        with pytest.raises(Interrupted):
+            train("lenet5", "digits", project, on_epoch=interrupt_after(1))
+        state = tmp_path / "build" / "train" / "lenet5-digits.npz"
+        state.write_bytes(damage(state.read_bytes()))
+        assert train("lenet5", "digits", project)["sha256"] == whole["sha256"]
+
+
+def wider(content: bytes) -> bytes:
+    """The state with another shape of its last array."""
+    with np.load(io.BytesIO(content)) as stored:
+        arrays = dict(stored)
+    last = max((name for name in arrays if name.startswith("v")), key=lambda name: int(name[1:]))
+    arrays[last] = np.zeros((2, 3))
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
 
 
 def test_what_is_stored(project, tmp_path, monkeypatch):
