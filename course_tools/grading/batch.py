@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..errors import CourseError
 from ..project import Project
-from . import answers, beside, collect, gradebook, names, notebook, repair, results, scan
+from . import answers, beside, code, collect, gradebook, names, notebook, repair, results, scan
 from .beside import Beside
 from .collect import Submission
 from .limits import Limits
@@ -159,11 +159,7 @@ def _grade(
 
 def _modules(student: notebook.Notebook, near: Beside, release: Release) -> list[str]:
     """What a teacher should look at in the student's own modules that the notebook, or one of them, names."""
-    modules = {
-        Path(name): content.decode("utf-8", "replace")
-        for name, content in near.files.items()
-        if name.endswith(".py")
-    }
+    modules = {Path(name): code.text(content) for name, content in near.files.items() if name.endswith(".py")}
     waiting, named = ["\n".join(cell.source for cell in student.cells if cell.kind == "code")], set()
     while waiting:
         text = waiting.pop()

@@ -3,7 +3,9 @@
 import ast
 import builtins
 import functools
+import io
 import re
+import tokenize
 
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -27,6 +29,19 @@ def python(source: str) -> str:
         return TransformerManager().transform_cell(source)
     except Exception:
         return source
+
+
+def text(content: bytes) -> str:
+    """A Python file's text in the encoding that its first lines name, as Python reads it.
+
+    >>> text("# coding: latin-1\\nname = 'Zoë'".encode("latin-1"))
+    "# coding: latin-1\\nname = 'Zoë'"
+    """
+    try:
+        encoding = tokenize.detect_encoding(io.BytesIO(content).readline)[0]
+        return content.decode(encoding, "replace")
+    except (SyntaxError, LookupError):  # Python does not read it either
+        return content.decode("utf-8", "replace")
 
 
 def too_special(source: str) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from submissions import put
 
 from course_tools.errors import CourseError
-from course_tools.grading import archive, names, released
+from course_tools.grading import archive, code, names, released
 from course_tools.grading.collect import collect
 
 LESSONS = ["00_start_here", "01_convolution", "03_lenet5"]
@@ -29,7 +29,7 @@ def packed(files: dict[str, bytes | str]) -> bytes:
     return made.getvalue()
 
 
-@pytest.mark.parametrize("module", [names, released])
+@pytest.mark.parametrize("module", [code, names, released])
 def test_examples(module):
     assert doctest.testmod(module).failed == 0
 

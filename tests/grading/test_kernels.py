@@ -1,8 +1,10 @@
 """Kernels: what students' code can see and reach in the sandbox, and what ends it in either case."""
 
 import contextlib
+import io
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -176,6 +178,7 @@ def test_a_students_module_may_be_called_like_one_of_the_guards(server):
     assert verdict["hint"] == ""
 
 
+PACKED = "imports compiled or packed code of its own"
 EQUAL = b"class Yes:\n    def __eq__(self, other): return True\n"
 
 
@@ -201,7 +204,17 @@ def test_compiled_code_that_an_answer_makes_is_reported(server):
     answer = "open('hidden.py', 'w').write('def f(x): return 2 * x')\nimport py_compile\n"
     answer += "py_compile.compile('hidden.py', 'made.pyc')\nfrom made import f"
     verdict, acts = checked(server, answer)
-    assert verdict["state"] == "passed" and "uses compiled code of its own" in acts
+    assert verdict["state"] == "passed" and PACKED in acts
+
+
+def test_importing_from_a_zip_file_under_another_name_is_reported(server):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as target:
+        target.writestr("inner.py", "def f(x): return 2 * x")
+    files = {"data.npz": made.getvalue(), "plain.py": b"def f(x): return 2 * x"}
+    verdict, acts = checked(server, "import sys\nsys.path.append('data.npz')\nfrom inner import f", files)
+    assert verdict["state"] == "passed" and acts == [PACKED]
+    assert checked(server, "from plain import f", files)[1] == []
 
 
 def test_the_kind_of_an_error_tells_no_hidden_value(server):

@@ -243,6 +243,11 @@ def test_a_thousand_special_lines_take_no_time():
     assert scan.reasons("def f(x)\n    return 1", "", frozenset(), frozenset()) == []
 
 
+def test_a_module_is_read_in_its_own_encoding():
+    text = code_module.text(b"# coding: utf-7\n+AGkAbQBwAG8AcgB0- gc\n")
+    assert scan.reasons(text, "", frozenset(), frozenset()) == ["imports gc"]
+
+
 def test_a_module_called_like_the_guards_is_reported_unless_it_is_the_students_own():
     answer, nothing = "import kernel, server\nfrom kernel import f", frozenset()
     assert scan.reasons(answer, "", nothing, nothing) == [

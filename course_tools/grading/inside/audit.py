@@ -18,7 +18,7 @@ _HELPERS = {
     "": (),
 }
 _STACK, _MEMORY = "looks at the stack", "searches the memory of the process"
-_COMPILED = "uses compiled code of its own"
+_COMPILED = "imports compiled or packed code of its own"
 _PROCESS, _NETWORK, _TEXT = "starts other programs", "uses the network", "runs text as code"
 EVENTS = {  # audit event -> (what the teacher reads, modules through which it may be done)
     "sys._getframe": (_STACK, "stack"),
@@ -131,11 +131,12 @@ def _outside(path: object) -> str:
 
 
 def _compiled(path: object) -> bool:
-    """Whether it is a file with compiled code in the current folder, where only students' code writes."""
+    """Whether it is compiled code, or a zip file to import from, in the folder of students' code."""
     if not isinstance(path, str | bytes):
         return False
     name = os.fsdecode(path)
-    if not name.lower().endswith(COMPILED) or _outside(name):
+    packed = sys._getframe(2).f_code.co_filename == "<frozen zipimport>"  # a zip file under any name
+    if not (packed or name.lower().endswith(COMPILED)) or _outside(name):
         return False
     return not library(full := os.path.abspath(name)) and os.path.exists(full)
 
