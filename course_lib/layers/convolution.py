@@ -12,7 +12,7 @@ class GroupedConv2D(layers.Conv2D):
 
     A filter sees C / groups channels, so weights and MACs are 1 / groups of a full convolution's. Arguments,
     weights `(height, width, C / groups, filters)` and results are those of `Conv2D`. On a CPU the gradient of
-    the backends' own grouped convolution takes 13 to 190 times as long as need be: there it is done as small
+    the backends' own grouped convolution takes 10 to 200 times as long as need be: there it is done as small
     convolutions side by side, on a GPU as one.
 
     Reference: Krizhevsky, Sutskever and Hinton 2012, figure 2 (two groups, one for each of two GPUs); Xie et
