@@ -9,10 +9,10 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from . import archive
+from .inside.audit import COMPILED
 
 MOST_FILES, MOST_BYTES, MOST_DEPTH = 50, 10_000_000, 3  # together; a file's own folders
 NOT_GIVEN = (".ipynb", ".zip")
-COMPILED = (".pyc", ".pyo", ".so", ".pyd")  # nobody can read what it does
 MOST_SEEN = 2000  # entries of a folder that are looked at
 
 

@@ -18,7 +18,7 @@ _HELPERS = {
     "": (),
 }
 _STACK, _MEMORY = "looks at the stack", "searches the memory of the process"
-_COMPILED = "imports compiled or packed code of its own"
+_OPAQUE = "imports compiled or packed code of its own"
 _PROCESS, _NETWORK, _TEXT = "starts other programs", "uses the network", "runs text as code"
 EVENTS = {  # audit event -> (what the teacher reads, modules through which it may be done)
     "sys._getframe": (_STACK, "stack"),
@@ -60,7 +60,7 @@ _places: tuple[str, ...] = ()  # folders of Python and the libraries
 _files: tuple[str, ...] = ()  # how the file names of their code begin
 _busy = False
 _started = mmap.mmap(-1, 8)  # new processes so far, shared by a kernel and all that it starts
-COMPILED = (".pyc", ".pyo", ".so", ".pyd")
+COMPILED = (".pyc", ".pyo", ".so", ".pyd")  # nobody can read what it does
 _NEW = {"os.fork", "os.forkpty", "os.system", "os.posix_spawn", "subprocess.Popen"}
 MOST_NEW = 100  # then a kernel cannot start more: a fork bomb ends here, before the grader looks
 
@@ -71,8 +71,8 @@ def install() -> None:
 
     global _places, _files
     here = os.path.dirname(os.path.abspath(__file__))
-    library = os.path.dirname(os.path.abspath(course_lib.__file__))
-    places = {sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__), here, library}
+    course = os.path.dirname(os.path.abspath(course_lib.__file__))
+    places = {sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__), here, course}
     _places = tuple(place + os.sep for place in places)
     _files = (*_places, "<frozen", "<imports>", "<check", "<__array_function__")
     sys.addaudithook(_hook)
@@ -105,7 +105,7 @@ def _hook(event: str, arguments: tuple) -> None:
     elif event == "open" and (path := _outside(arguments[0])):
         text, helpers = f"opens {path[:80]!r} outside its folder", "open"
     elif event in ("open", "import") and _compiled(arguments[event == "import"]):
-        text, helpers = _COMPILED, None  # by Python's own import
+        text, helpers = _OPAQUE, None  # whoever does it: Python's import stands between
     elif event in EVENTS:
         text, helpers = EVENTS[event]
     else:
