@@ -545,7 +545,7 @@ finding(
     "alexnet_relu_gain_small_rate",
     relu_gain_small,
     band=BANDS["relu_small"],
-    claim="with ReLU a network trains faster than with tanh",
+    claim="at a small rate a network trains faster with ReLU than with tanh",
     verdict=pick(quick="confirms", full="unresolved"),
     unit=f"x as fast, both at rate {RATES[0]}",
     source=track.source,
@@ -667,7 +667,7 @@ finding(
     "alexnet_dropout_closes_gap",
     gap["plain"] - gap["dropout"],
     band=BANDS["dropout"],
-    claim="dropout reduces overfitting",
+    claim="dropout makes the gap between training and test smaller",
     verdict=pick(quick="confirms", full="unresolved"),
     unit="points of gap",
     source=toys.source,
@@ -676,7 +676,7 @@ finding(
     "alexnet_color_closes_gap",
     gap["plain"] - gap["PCA colour"],
     band=BANDS["color"],
-    claim="changed colours reduce overfitting",
+    claim="changed colours make the gap between training and test smaller",
     verdict=pick(quick="confirms", full="unresolved"),
     unit="points of gap",
     source=toys.source,
@@ -1292,7 +1292,7 @@ assert np.isclose(one["mean"], one["average"]) and np.isclose(one["mean"], one["
 # or unsure, so in the average the wrong class gets less than the right one: mistakes that are independent cancel,
 # what the nets agree on stays. Seven identical nets make identical mistakes, so their average is no better than one.
 # The same holds for images on which all err in the same way, such as a badly drawn shape: no average helps there.
-# Dropout is a cheap relative: every batch trains another random part of the network, and at test time all parts
+# Dropout is a cheap relative: every image trains another random part of the network, and at test time all parts
 # answer together, roughly the average of very many thinned networks that share their weights.
 
 # %% [markdown]

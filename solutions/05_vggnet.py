@@ -523,7 +523,7 @@ finding("vgg_e_minus_a", deeper["E"], band=BANDS["vgg_e_minus_a"], **note, verdi
 fig, axes = plt.subplots(2, 1, figsize=(7, 6.6))
 for ax, name in zip(axes, ("D", "E")):
     key = f"vgg_{name.lower()}_minus_a"
-    plotting.plot_finding(earlier(key), deeper[name], BANDS[key], title=f"{name} minus A", unit="of loss", ax=ax)
+    plotting.plot_finding(earlier(key), deeper[name], BANDS[key], title=f"{name} minus A", unit="difference in loss", ax=ax)
     ax.axvline(0, color="black", lw=1)
 plt.show()
 
@@ -623,7 +623,7 @@ Table(rows, formats={"accuracy, unseen": ".1%"})
 
 # %% trained alt="Loss of D without FC6 and FC7 minus loss with them: dots for stored runs on both sides of a black line at zero, a star for this run, and the diamond of the full profile right of the line, at 0.08."
 ax = plotting.plot_finding(earlier("vgg_d_without_fc"), without["loss"] - with_fc["loss"], BANDS["vgg_d_without_fc"],
-                           title="D without FC6 and FC7, minus with them", unit="of loss")  # fmt: skip
+                           title="D without FC6 and FC7, minus with them", unit="difference in loss")  # fmt: skip
 ax.axvline(0, color="black", lw=1)
 plt.show()
 

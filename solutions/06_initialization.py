@@ -565,7 +565,7 @@ finding("plain_best", min(final["normal 0.01"], final["Xavier"]), band=pick(quic
         **note, verdict=pick(quick="confirms", full="unresolved"),
         claim="Deep: small numbers, and Xavier with ReLU, collapse; no learning.")  # fmt: skip
 finding("mended_worst", mended, band=BAND, **note,
-        claim="Orthogonal, data-dependent, LSUV and Fixup each train what plain weights cannot.")  # fmt: skip
+        claim="Orthogonal, data-dependent, LSUV and Fixup: twenty ReLU layers learn from each of them.")  # fmt: skip
 finding("he_minus_chance", final["He"] - CHANCE, band=(-2.3, -1.5), **note,
         claim="He: twenty ReLU layers learn from it.")  # fmt: skip
 finding("fixup_minus_he_in_residual", final["residual, Fixup"] - final["residual, He"], band=(-2.3, -2.0), **note,

@@ -661,7 +661,7 @@ finding(
     "scaling_resolution_partner",
     loss_ratio("resolution", "depth + resolution"),
     band=GRID_BANDS["partner"],
-    claim="larger images ask for more depth: shared with depth, the same budget is better spent",
+    claim="a budget for larger images is better spent if depth gets a share of it",
     verdict=pick(quick="confirms", full="contradicts"),
     unit="x: loss of resolution alone by that with depth",
     source=sets[12].source,
@@ -848,7 +848,7 @@ if focused:
 # compound network follows with 4x4. So on our small networks the focus seems to follow the size of the last maps, not
 # the quality of the network. The slide's pictures are of real photographs and far larger networks, with last maps of
 # 7x7 to 14x14, and may well show more. But the lesson stays: a sharp map is no proof of a good network, and one should
-# measure before believing a picture. (Lesson 20 returns to this.)
+# measure before believing a picture.
 #
 # ## 5 · Exercises
 #

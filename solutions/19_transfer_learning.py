@@ -1276,4 +1276,5 @@ findings_table()
 # [arXiv:1411.1792](https://arxiv.org/abs/1411.1792); A. Karpathy, L. Fei-Fei, *Deep visual-semantic alignments for
 # generating image descriptions*, 2015, [arXiv:1412.2306](https://arxiv.org/abs/1412.2306).
 #
-# **Next**: what do the features that travel so well look like? Visualization opens the network.
+# **Next**: this is the last lesson. Take a task of your own, and begin with a trained network, a linear classifier on its
+# codes, and one run from nothing.
