@@ -91,6 +91,17 @@ def median(values: Sequence[float]) -> tuple[float, float, float]:
     return np.median(values), interval.low, interval.high
 
 
+def gap(ours: np.ndarray, other: np.ndarray, least: float = 0.0) -> float:
+    """Length of the difference, as a share of the length of `other` (or of `least`, where that is longer).
+
+    >>> gap(np.array([3.0, 4.1]), np.array([3.0, 4.0])), gap(np.zeros(2), np.full(2, 1e-9), least=1.0) < 1e-8
+    (0.02, True)
+    >>> gap(np.array([np.nan, 4.0]), np.array([3.0, 4.0])) < 1
+    False
+    """
+    return round(float(np.linalg.norm(ours - other) / max(np.linalg.norm(other), least)), 12)
+
+
 @dataclass(frozen=True)
 class Ratio:
     """How many times faster `ours` is than `other`: the median over pairs, with its 95 % interval."""
@@ -131,15 +142,17 @@ def compare(
     return Ratio.of(*interleave((ours, other), pairs, warm_up).T)
 
 
-def write(name: str, title: str, lines: Sequence[str], folder: Path = RESULTS) -> None:
-    """Writes FOLDER/NAME.md with the machine and the command, and prints it."""
+def write(
+    name: str, title: str, lines: Sequence[str], folder: Path = RESULTS, script: str | None = None
+) -> None:
+    """Writes FOLDER/NAME.md with the machine and the command of SCRIPT.py (NAME.py), and prints it."""
     machine = report()
     where = machine.gpus[0] if machine.gpus else f"{machine.cores} CPU cores ({processor()}), no GPU"
     versions = ", ".join(f"{package} {version}" for package, version in machine.packages.items())
     top = [
         f"# {title}",
         "",
-        f"Measured by `{shlex.join(['python', f'benchmarks/{name}.py', *sys.argv[1:]])}` on "
+        f"Measured by `{shlex.join(['python', f'benchmarks/{script or name}.py', *sys.argv[1:]])}` on "
         f"{date.today().isoformat()}: {where}, {machine.platform}, Python {platform.python_version()}, "
         f"backend {machine.backend}, {versions}.",
         "",

@@ -1,6 +1,8 @@
-"""The networks of gpu.py in PyTorch, with torch.compile and channels-last. Never run yet."""
+"""The networks of gpu.py in PyTorch, with torch.compile and channels-last."""
 
 from collections.abc import Callable
+from importlib.metadata import version
+from importlib.util import find_spec
 
 import torch
 from torch import nn
@@ -45,12 +47,37 @@ def small(blocks: int, width: int, before: bool) -> nn.Module:
     return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inside, 10))
 
 
-def torch_sides(part: str, side: int, batch: int, steps: int, parameters: int) -> dict[str, Callable]:
+def about() -> str:
+    """Versions, and how it is run."""
+    versions = [
+        f"torch {torch.__version__}",
+        f"CUDA {torch.version.cuda}",
+        f"cuDNN {torch.backends.cudnn.version()}",
+    ]
+    if find_spec("timm"):
+        versions.append(f"timm {version('timm')}")
+    return (
+        ", ".join(versions)
+        + "; torch.compile in its default mode, cuDNN tuned, channels-last, bfloat16 by autocast"
+    )
+
+
+def torch_sides(
+    part: str, side: int, batch: int, steps: int, parameters: int, place: str
+) -> dict[str, Callable]:
     """Functions of `steps` steps each; images and labels stay on the device, compute is bfloat16 by autocast.
 
+    Args:
+        place: "cuda" or "cpu".
+
     Raises:
+        RuntimeError: the place is a GPU, and PyTorch sees none.
         ValueError: the network has another number of parameters than ours.
     """
+    if place == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError(f"PyTorch sees no GPU (torch {torch.__version__}).")
+    torch._dynamo.reset()  # another network follows in the same process
+    torch.backends.cudnn.benchmark = True  # it tries the algorithms for these sizes, as XLA does
     if part == "resnet50":
         import timm
 
@@ -60,12 +87,11 @@ def torch_sides(part: str, side: int, batch: int, steps: int, parameters: int) -
     count = sum(weight.numel() for weight in model.parameters())
     if count != parameters:
         raise ValueError(f"PyTorch's {part} has {count} parameters, ours {parameters}: not the same network.")
-    place = "cuda" if torch.cuda.is_available() else "cpu"
     model = model.to(place, memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, fused=True)
     images = torch.rand(batch, 3, side, side).to(place, memory_format=torch.channels_last)
     labels = torch.arange(batch, device=place) % 10
-    run = torch.compile(model)
+    run = torch.compile(model, dynamic=False)
 
     def wait():
         if place == "cuda":

@@ -44,7 +44,7 @@ def available() -> list[str]:
 
 
 def bfloat16() -> bool:
-    """Whether the backend sees an accelerator that computes in bfloat16: a TPU, or NVIDIA's from 8.0 on.
+    """Whether the backend sees an accelerator that computes in bfloat16: NVIDIA's from 8.0 on, or JAX a TPU.
 
     A processor can do it too, but gains nothing by it; here that is False.
     """

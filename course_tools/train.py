@@ -1,8 +1,9 @@
 """`course train`: trains a network by its recipe and stores its weights, its card and its history.
 
 After every epoch the state is written to build/train/NAME.npz. A run that was interrupted goes on from there
-and ends with the same weights: the order of the images depends on the seed and the epoch alone, and the
-state holds the optimizer's variables and the random seeds of dropout and augmentation.
+and ends with the same weights, where two whole runs do (on a processor): the order of the images depends on
+the seed and the epoch alone, and the state holds the optimizer's variables and the random seeds of dropout
+and augmentation. Everything is computed in float32.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from course_lib import datasets, weights
+from course_lib import datasets, devices, weights
 from course_lib.errors import unknown
 from course_lib.progress import ProgressLine
 
@@ -72,7 +73,8 @@ def train(
         The card.
 
     Raises:
-        CourseError: no such recipe, one that cannot be followed, or weights that are too large.
+        CourseError: no such recipe, one that cannot be followed, a state of another run, or weights that are
+            too large.
     """
     console = console or Console()
     name = f"{network.lower()}-{data}"
@@ -111,6 +113,7 @@ def _recipe_path(name: str, project: Project) -> Path:
 
 def _start(name: str, recipe: recipes.Recipe, images: datasets.Dataset) -> Run:
     """The network with its first weights."""
+    devices.set_precision("float32")
     keras.utils.set_random_seed(recipe.training.seed)
     model = weights.build_network(
         recipe.network,
@@ -174,9 +177,10 @@ def _epochs(run: Run, name: str, recipe, images, save: Callable, on_epoch: Calla
 
 
 def _fingerprint(recipe: recipes.Recipe, images: datasets.Dataset) -> str:
-    """A hash of all that the weights depend on besides the versions."""
-    facts = [recipe.as_dict(), images.source, images.train.images.shape, keras.backend.backend()]
-    return hashlib.sha256(json.dumps([*facts, keras.__version__], default=list).encode()).hexdigest()
+    """A hash of the recipe, the images and the versions that compute."""
+    facts = recipe.as_dict() | {"note": None}  # words: they change no weight
+    content = [facts, images.source, images.train.images.shape, origin()["versions"]]
+    return hashlib.sha256(json.dumps(content, default=list).encode()).hexdigest()
 
 
 def _save(run: Run, path: Path, fingerprint: str) -> None:
@@ -188,21 +192,23 @@ def _save(run: Run, path: Path, fingerprint: str) -> None:
 
 
 def _resume(run: Run, path: Path, fingerprint: str) -> bool:
-    """Take up the state of an interrupted run of the same recipe; False where there is none."""
+    """Take up the state of an interrupted run; False where there is none that can be read."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             facts = json.loads(str(stored["facts"]))
-            if facts["fingerprint"] != fingerprint:
-                return False
-            values = [stored[f"v{i}"] for i in range(len(run.variables()))]
+            values = [stored[f"v{i}"] for i in range(len(stored.files) - 1)]
+        mark, rows, seconds = facts["fingerprint"], facts["rows"], facts["seconds"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return False
-    pairs = list(zip(run.variables(), values, strict=True))
-    if any(tuple(variable.shape) != value.shape for variable, value in pairs):  # the builder has changed
-        return False
-    for variable, value in pairs:
+    variables = run.variables()
+    if mark != fingerprint or [tuple(v.shape) for v in variables] != [value.shape for value in values]:
+        raise CourseError(
+            f"{path} holds {len(rows)} epochs of a run with another recipe, other images, other versions or "
+            "another builder. Undo the change to go on with it; --restart begins anew and overwrites it."
+        )
+    for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-    run.rows, run.seconds = facts["rows"], facts["seconds"]
+    run.rows, run.seconds = rows, seconds
     return True
 
 

@@ -29,7 +29,7 @@ def script(name: str):
     return importlib.import_module(name)
 
 
-@pytest.mark.parametrize("name", ["_pairs", "growth"])
+@pytest.mark.parametrize("name", ["_pairs", "_chips", "growth"])
 def test_examples(name):
     assert doctest.testmod(script(name)).failed == 0
 

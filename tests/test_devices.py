@@ -140,6 +140,22 @@ def policy():
     devices.set_precision("float32")
 
 
+def test_float32_switches_off_the_rounding_of_factors_on_a_gpu(policy):
+    def exact():
+        if keras.backend.backend() == "jax":
+            import jax
+
+            return jax.config.jax_default_matmul_precision == "highest"
+        import tensorflow as tf
+
+        return not tf.config.experimental.tensor_float_32_execution_enabled()
+
+    devices.set_precision("mixed_bfloat16")
+    assert not exact()
+    devices.set_precision("float32")
+    assert exact()
+
+
 def test_auto_takes_bfloat16_only_where_a_gpu_has_it(monkeypatch, policy):
     monkeypatch.setattr(devices, "bfloat16", lambda: False)
     assert devices.set_precision("auto") == "float32" == keras.config.dtype_policy().name

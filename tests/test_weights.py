@@ -34,9 +34,11 @@ def test_accuracy_is_that_of_the_card(name):
     data = options.pop("name")
     if datasets.available()[data] == "not downloaded":
         pytest.skip(f"{data} is not in the cache: the accuracy of {name} was not measured again")
-    images, labels = datasets.load(data, **options).test
-    answers = model.predict(images, batch_size=256, verbose=0).argmax(axis=1)
-    assert np.mean(answers == labels) == pytest.approx(card["results"]["test_accuracy"], abs=0.002)
+    loaded = datasets.load(data, **options)
+    answers = model.predict(loaded.test.images, batch_size=256, verbose=0).argmax(axis=1)
+    near = 0.002 if loaded.source == card["source"] else 0.02  # CIFAR-10 has a copy that was re-coded as JPEG
+    accuracy = np.mean(answers == loaded.test.labels)
+    assert accuracy == pytest.approx(card["results"]["test_accuracy"], abs=near)
 
 
 def test_the_source_of_lesson_19_has_learned_its_shapes():

@@ -30,6 +30,28 @@ rate = { kind = "steps", at = [2], factor = 0.1 }
 augmentation = { padding = 2, flip = false }
 """
 
+# All that the next epoch may depend on: moving statistics, dropout, Adam's averages, the falling of a loss.
+EVERYTHING = """
+network = "MobileNet"
+
+[arguments]
+depths = [1, 1]
+widths = [8, 16]
+stem_strides = 1
+dropout = 0.3
+
+[data]
+samples = 96
+
+[training]
+epochs = 3
+batch_size = 32
+seed = 4
+optimizer = { class_name = "Adam", config = { learning_rate = 0.01 } }
+rate = { kind = "plateau", metric = "val_loss", patience = 1, factor = 0.1 }
+augmentation = { padding = 1, flip = true }
+"""
+
 
 class Interrupted(Exception):
     pass
@@ -42,35 +64,51 @@ def project(tmp_path) -> Project:
     return Project(tmp_path)
 
 
-def interrupt_after(number: int):
+def interrupt_after(number: int, begun: list | None = None):
     def stop(epoch: int) -> None:
+        if begun is not None:
+            begun.append(epoch)
         if epoch == number:
             raise Interrupted
 
     return stop
 
 
-def test_an_interrupted_run_ends_like_an_uninterrupted_one(project, tmp_path):
+@pytest.mark.parametrize("text", [RECIPE, EVERYTHING], ids=["plain", "everything"])
+def test_an_interrupted_run_ends_like_an_uninterrupted_one(project, tmp_path, text):
+    (tmp_path / "data" / "recipes" / "lenet5-digits.toml").write_text(text)
     whole = train("lenet5", "digits", project)
     assert (tmp_path / "data" / "weights" / "lenet5-digits.npz").is_file()
+    begun = []
     for epoch in (1, 2):
         with pytest.raises(Interrupted):
-            train("lenet5", "digits", project, on_epoch=interrupt_after(epoch))
-    resumed = train("lenet5", "digits", project)
+            train("lenet5", "digits", project, on_epoch=interrupt_after(epoch, begun))
+    resumed = train("lenet5", "digits", project, on_epoch=begun.append)
+    assert begun == [1, 2, 3], "each epoch was trained once"
     assert resumed["sha256"] == whole["sha256"]
     assert resumed["history"] == whole["history"]
     assert not (tmp_path / "build" / "train" / "lenet5-digits.npz").exists()
 
 
-def test_a_state_that_does_not_fit_is_left_alone(project, tmp_path):
-    """Cut off, or of another network since its builder changed: the run starts anew, from its seed."""
-    whole = train("lenet5", "digits", project)
-    for damage in (lambda content: content[:2000], lambda content: b"", wider):
-        with pytest.raises(Interrupted):
-            train("lenet5", "digits", project, on_epoch=interrupt_after(1))
-        state = tmp_path / "build" / "train" / "lenet5-digits.npz"
-        state.write_bytes(damage(state.read_bytes()))
-        assert train("lenet5", "digits", project)["sha256"] == whole["sha256"]
+@pytest.mark.parametrize("damage", [lambda content: content[:2000], lambda content: b""])
+def test_a_state_that_cannot_be_read_is_no_state(project, tmp_path, damage):
+    with pytest.raises(Interrupted):
+        train("lenet5", "digits", project, on_epoch=interrupt_after(1))
+    state = tmp_path / "build" / "train" / "lenet5-digits.npz"
+    state.write_bytes(damage(state.read_bytes()))
+    begun = []
+    train("lenet5", "digits", project, on_epoch=begun.append)
+    assert begun == [1, 2, 3]
+
+
+def test_a_state_of_another_builder_is_not_overwritten_unasked(project, tmp_path):
+    with pytest.raises(Interrupted):
+        train("lenet5", "digits", project, on_epoch=interrupt_after(1))
+    state = tmp_path / "build" / "train" / "lenet5-digits.npz"
+    state.write_bytes(other := wider(state.read_bytes()))
+    with pytest.raises(CourseError, match="1 epochs of a run with another recipe.*--restart"):
+        train("lenet5", "digits", project)
+    assert state.read_bytes() == other
 
 
 def wider(content: bytes) -> bytes:
@@ -102,12 +140,16 @@ def test_what_is_stored(project, tmp_path, monkeypatch):
 
 def test_another_recipe_does_not_go_on_with_the_state_of_the_old_one(project, tmp_path):
     with pytest.raises(Interrupted):
-        train("lenet5", "digits", project, on_epoch=interrupt_after(1))
+        train("lenet5", "digits", project, on_epoch=interrupt_after(2))
     other = tmp_path / "other.toml"
     other.write_text(RECIPE.replace("seed = 4", "seed = 5"))
+    with pytest.raises(CourseError, match="2 epochs of a run with another recipe.*--restart"):
+        train("lenet5", "digits", project, recipe=other)
     begun = []
-    train("lenet5", "digits", project, recipe=other, on_epoch=begun.append)
-    assert begun == [1, 2, 3]
+    noted = tmp_path / "noted.toml"
+    noted.write_text(RECIPE + '\n[note]\nsource = "words change nothing"\n')
+    train("lenet5", "digits", project, recipe=noted, on_epoch=begun.append)
+    assert begun == [3]
 
 
 def test_restart_begins_anew(project):
