@@ -104,6 +104,9 @@ def train(
     ] = False,
 ) -> None:
     """Train a network by its recipe; store weights, card and history in data/weights/ and data/measured/."""
+    from course_lib.backend import load_backend
+
+    load_backend()  # quietly
     from .train import train as train_one
 
     train_one(network, data, Project(), recipe=recipe, restart=restart, console=console)

@@ -82,6 +82,8 @@ def train(
     try:
         images = datasets.load(data, **chosen.data)
         run = _start(name, chosen, images)
+    except (datasets.DatasetUnavailable, datasets.DatasetDamaged) as error:
+        raise CourseError(str(error)) from None
     except (TypeError, ValueError) as error:
         raise CourseError(f"the recipe of {name} cannot be followed: {error}") from None
     state = project.build / "train" / f"{name}.npz"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from course_lib import weights
+from course_lib import datasets, weights
 from course_tools.cli import app
 from course_tools.errors import CourseError
 from course_tools.project import Project
@@ -174,6 +174,15 @@ def test_recipes_that_cannot_be_followed(project, tmp_path, old, new, message):
     with pytest.raises(CourseError, match=message):
         train("lenet5", "digits", project)
     assert not (tmp_path / "data" / "weights").exists()
+
+
+def test_images_that_are_not_at_hand_are_not_called_a_fault_of_the_recipe(project, monkeypatch):
+    def unavailable(name, **options):
+        raise datasets.DatasetUnavailable("CIFAR-10 is not in the cache")
+
+    monkeypatch.setattr(datasets, "load", unavailable)
+    with pytest.raises(CourseError, match="^CIFAR-10 is not in the cache"):
+        train("lenet5", "digits", project)
 
 
 def test_an_unknown_recipe_gets_the_closest_name(project):
