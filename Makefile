@@ -1,5 +1,5 @@
 # make help lists the targets. Each makes .venv when it is missing or when requirements.txt is newer;
-# once that is done, nothing here needs a network (except lock, test-oldest and test-newest).
+# once that is done, nothing here needs a network (except lock, test-oldest, test-newest and test-jax).
 
 VENV := .venv
 BIN := $(VENV)/bin
