@@ -17,8 +17,8 @@ import course_lib
 course_lib.start()
 
 # %% [markdown]
-# If the two lines above name a Keras version and a data set, your machine is ready. If not, open a terminal
-# in the course folder and run `course doctor`: it says what to do.
+# If the two lines above name a Keras version and a data set, your machine is ready. If not, show your teacher what
+# they say; `print(course_lib.report())` in a new cell tells more.
 #
 # Now the parts of the library that this lesson uses.
 
@@ -40,7 +40,7 @@ from course_lib.tables import Table
 # | **Predict** | guess two or three answers before anything runs; a wrong guess teaches more than none |
 # | **Build it** | make the idea by hand on a tiny case, then meet the full network |
 # | **Check the lecture** | see the figures of the slides beside what we compute and what the papers say |
-# | **See it** | run a real experiment on real images; it ends in a *finding* |
+# | **See it** | run a real experiment, on real or on generated images; it ends in a *finding* |
 # | **Exercises** | write code; a check tells you at once whether it is right, and if not, what to look at |
 # | **Wrap-up** | what the lecture said, what we measured, your guesses, where to read more |
 #
