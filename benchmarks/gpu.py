@@ -1,7 +1,7 @@
 """Networks on a GPU: right as on the CPU, and how many images a second beside PyTorch.
 
     KERAS_BACKEND=jax python benchmarks/gpu.py                          all parts
-    KERAS_BACKEND=jax python benchmarks/gpu.py --only resnet50 --results /tmp/results
+    KERAS_BACKEND=jax python benchmarks/gpu.py --only resnet50 --results FOLDER
     KERAS_BACKEND=jax python benchmarks/gpu.py --tiny                   a trial on a CPU; writes nothing
 
 Needs this repository, Keras, JAX (with its SciPy) and NumPy; beside it PyTorch and timm, where installed.
