@@ -732,18 +732,20 @@ Table([{"weight decay": decay, "left of a weight (%)": 100 * np.prod(1 - rates *
 #
 # ### 4.7 One that was trained for longer
 #
-# Our networks saw small digits for a few seconds. The kit brings a ResNet-20 that has seen the photographs of CIFAR-10 36
-# times: `course train resnet20 --data cifar10` made it, in some two hours on two processor cores. Rate, momentum and moved
-# and mirrored images are the paper's. The schedule is not: 36 passes in place of 164, and the rate falls along half a
-# cosine. The weight decay, 5e-3 in Keras' way, is about five times the paper's 1e-4. Its card holds every epoch.
+# Our networks saw small digits for a few seconds. The kit brings a ResNet-20 that was trained for 36 epochs on the
+# photographs of CIFAR-10: `course train resnet20 --data cifar10` made it, in two and a half hours on two processor cores
+# that did other work, too. Rate, momentum and moved and mirrored images are the paper's. The schedule is not: 36 epochs in
+# place of 164, and the rate falls along half a cosine. The weight decay, 5e-3 in Keras' way, is about five times the
+# paper's 1e-4. The network's card holds every epoch.
 
 # %% alt="Two panels over the 36 epochs of a ResNet-20 on CIFAR-10. Left: the error on moved training images falls steadily from 64 to 7 percent; the error on validation images lies above it, jumps by up to ten points while the rate is large, and falls smoothly to 13 percent at the end, above the dotted line of the paper's 8.75 percent. Right: the learning rate falls from 0.1 along half a cosine to zero."
 card = training.card("resnet20-cifar10")
 run = training.History(card["history"])
 paper = published["ResNet20"]["cifar10_error"]
 fig, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), width_ratios=[2, 1])
-axes[0].plot(run["epoch"], 100 * (1 - run["accuracy"]), color=COLORS["blue"], label="training images, moved and mirrored")
-axes[0].plot(run["epoch"], 100 * (1 - run["val_accuracy"]), "--", color=COLORS["blue"], label="validation images")
+for part, name, line in (("accuracy", "training images, moved and mirrored", "-"),
+                         ("val_accuracy", "validation images", "--")):  # fmt: skip
+    axes[0].plot(run["epoch"], 100 * (1 - run[part]), line, color=COLORS["blue"], label=name)
 axes[0].axhline(paper, color="black", ls=":", label="the paper, test images")
 axes[0].set(xlabel="epoch", ylabel="error (%)", ylim=(0, None), title="ResNet-20 on CIFAR-10")
 axes[0].legend()
@@ -751,18 +753,16 @@ axes[1].plot(run["epoch"], run["rate"], color=COLORS["vermillion"])
 axes[1].set(xlabel="epoch", ylabel="learning rate", title="Half a cosine")
 plt.show()
 error = 100 * (1 - card["results"]["test_accuracy"])
-Table([
-    {"ResNet-20": "the kit's", "passes": len(run), "training images": "45,000", "test error (%)": error, "images": card["source"]},
-    {"ResNet-20": "the paper's", "passes": 164, "training images": "50,000", "test error (%)": paper, "images": "CIFAR-10"},
-])  # fmt: skip
+rows = [("the kit's", len(run), "45,000", error, card["source"]), ("the paper's", 164, "50,000", paper, "CIFAR-10")]
+Table([dict(zip(("ResNet-20", "epochs", "training images", "test error (%)", "images"), row)) for row in rows])
 
 # %% [markdown]
 # While the rate is large the validation error jumps, so it matters where training happens to stop. As the rate goes to
 # zero the jumps end, and the error falls by several points. The paper divides its rate by 10 twice to the same end.
 #
-# Ours is not the paper's network yet. It had less than a quarter of the passes, a tenth of the images less, and
-# images that were compressed once more, as JPEG, which blurs such small pictures. How much each of the three costs we have
-# not measured. `training.pretrained("resnet20-cifar10")` gives you the network; it takes images from 0 to 1, normalization
+# Ours is not the paper's network yet. It had less than a quarter of the epochs, a tenth of the images less, and
+# images that were compressed as JPEG, which takes detail from such small pictures. How much each of the three costs we
+# have not measured. `training.pretrained("resnet20-cifar10")` gives you the network; it takes images from 0 to 1, normalization
 # is its first layer.
 #
 # ## 5 · Exercises

@@ -2,6 +2,7 @@
 
 import shutil
 import warnings
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -121,6 +122,15 @@ def test_weights_that_float16_cannot_hold_are_refused(value):
     model.set_weights([np.array([[value]]), np.zeros(1)])
     with pytest.raises(ValueError, match="float16 cannot hold"):
         weights.pack(model)
+
+
+@pytest.mark.parametrize("name", weights.available())
+def test_the_readme_states_the_error_of_the_card(name):
+    lines = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8").splitlines()
+    [cells] = [line.split("|") for line in lines if line.startswith(f"| `{name}`")]
+    stated = cells[4].strip().removesuffix(" %")
+    error = 100 * (1 - weights.card(name)["results"]["test_accuracy"])
+    assert stated == f"{error:.{len(stated.partition('.')[2])}f}"
 
 
 @pytest.mark.parametrize("name", weights.available())
