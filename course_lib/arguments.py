@@ -40,12 +40,12 @@ def whole_numbers(argument: str, received: object, count: int | None = None) -> 
     >>> whole_numbers("widths", (64, 128), count=4)
     Traceback (most recent call last):
     ...
-    ValueError: widths must be 4 whole numbers, each at least 1. Received: (64, 128).
+    ValueError: widths must be a tuple of 4 whole numbers, each at least 1. Received: (64, 128).
     """
     right = isinstance(received, (tuple, list)) and len(received) > 0 and all(map(is_size, received))
     if not right or count not in (None, len(received)):
         raise ValueError(
-            f"{argument} must be {count or 'one or more'} whole numbers, each at least 1. "
+            f"{argument} must be a tuple of {count or 'one or more'} whole numbers, each at least 1. "
             f"Received: {received!r}."
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FunctionType
 
 import keras
+import numpy as np
 from keras import layers
 
 from .arguments import is_size, large_enough, one_of
@@ -238,7 +239,7 @@ def builder(
                     raise unknown(f"argument of {function.__name__}", name, signature.parameters)
             chosen = signature.bind(**arguments)
             chosen.apply_defaults()
-            values = dict(chosen.arguments)
+            values = {key: _plain(value) for key, value in chosen.arguments.items()}
             args = BuilderArguments(
                 **{field.name: values.pop(field.name) for field in fields(BuilderArguments)}
             )
@@ -304,6 +305,11 @@ def variant(
     build.__signature__ = signature
     build.__doc__ = f"{doc}\n\n    Arguments and reference: see `{base.__name__}`."
     return build
+
+
+def _plain(value: object) -> object:
+    """A NumPy number, such as `labels.max() + 1`, as Python's own: checks and stored models know these."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _signed(model: keras.Model, name: str, arguments: dict[str, object]) -> keras.Model:

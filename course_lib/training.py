@@ -89,8 +89,8 @@ def fit(
         label: name of the run, shown in the bar and above the table. Default: the model's name.
         callbacks: further Keras callbacks.
         progress: False shows no bar.
-        seed: of the order of the batches and of dropout. A model draws its first weights when it is built,
-            so call `keras.utils.set_random_seed` before building to repeat those too.
+        seed: of the order of the batches. First weights, and the seed of each dropout, are drawn when a model
+            is built, so call `keras.utils.set_random_seed` before building to repeat those too.
 
     Returns:
         The history: `history["loss"]`, `history.final`, `history.table()`.
@@ -186,8 +186,8 @@ class _Recorder(keras.callbacks.Callback):
 def _create_variables(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> None:
     """Creates those of optimizer and metrics before the first step.
 
-    TensorFlow traces a step that creates variables a second time: 0.6 s for 8 layers, a third of a short
-    training. `keras.Model.fit` sees to that on JAX only.
+    TensorFlow traces a step that creates variables a second time, a good part of a short training's
+    time. `keras.Model.fit` sees to that on JAX only.
     """
     if keras.backend.backend() != "tensorflow" or devices.sharing() > 1 or model.run_eagerly:
         return

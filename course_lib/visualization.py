@@ -128,8 +128,6 @@ def layer_outputs(
 def input_gradient(fn: Callable, x: np.ndarray) -> tuple[float, np.ndarray]:
     """The value of `fn` at `x`, and how it changes with every entry of `x`.
 
-    This is the one place in the library that knows which backend runs.
-
     Args:
         fn: takes a tensor like `x`, returns one number (a scalar tensor). Made of `keras.ops` and layers;
             call models with `training=False` in it.

@@ -1,6 +1,8 @@
 """Recipes: how `course train` trains a network. Each is a file data/recipes/NETWORK-DATA.toml.
 
     network = "ResNet20"                    # a builder of course_lib.weights.BUILDERS
+    paper_epochs = 164                      # how long the paper trained it; may be left out
+    store_weights = false                   # only results are stored: for networks that are too large to ship
     [arguments]                             # its own arguments; may be left out
     [data]                                  # arguments of datasets.load besides the name
     [training]
@@ -10,6 +12,7 @@
     optimizer = { class_name = "SGD", config = { learning_rate = 0.1, momentum = 0.9 } }   # as Keras has it
     rate = { kind = "steps", at = [41, 61], factor = 0.1 }
     augmentation = { padding = 4, flip = true }                                            # of PadCropFlip
+    precision = "mixed_bfloat16"            # on a GPU; "float32" when left out
     [note]                                  # anything for the reader: source = "He et al. 2015, section 4.2"
 
 `rate` tells how the learning rate falls:
@@ -56,6 +59,7 @@ class Training:
     rate: Mapping[str, Any] = field(default_factory=lambda: {"kind": "constant"})
     seed: int = 0
     augmentation: Mapping[str, Any] | None = None
+    precision: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ class Recipe:
     training: Training
     data: Mapping[str, Any] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    paper_epochs: int | None = None
+    store_weights: bool = True
     note: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -88,7 +94,11 @@ def read(path: Path) -> Recipe:
     try:
         training = _table(Training, content.pop("training", {}), "[training]")
         _check(training)
-        return _table(Recipe, content | {"training": training}, "recipe")
+        recipe = _table(Recipe, content | {"training": training}, "recipe")
+        if recipe.paper_epochs is not None:
+            whole_number("paper_epochs", recipe.paper_epochs)
+        one_of("store_weights", recipe.store_weights, (True, False))
+        return recipe
     except ValueError as error:
         raise CourseError(f"{path.name}: {error}") from None
 
@@ -147,6 +157,7 @@ def _check(training: Training) -> None:
     whole_number("epochs", training.epochs)
     whole_number("batch_size", training.batch_size)
     whole_number("seed", training.seed, 0)
+    one_of("precision", training.precision, ("float32", "mixed_bfloat16"))
     _require_table("optimizer", training.optimizer)
     _require_table("rate", training.rate)
     rate = dict(training.rate)

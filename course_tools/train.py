@@ -1,9 +1,12 @@
 """`course train`: trains a network by its recipe and stores its weights, its card and its history.
 
+A network whose paper tells its error on CIFAR-10 gets a row beside it in data/measured/cifar10.csv. One too
+large to ship (`store_weights = false`) leaves its card in data/measured and no weights.
+
 After every epoch the state is written to build/train/NAME.npz. A run that was interrupted goes on from there
 and ends with the same weights, where two whole runs do (on a processor): the order of the images depends on
 the seed and the epoch alone, and the state holds the optimizer's variables and the random seeds of dropout
-and augmentation. Everything is computed in float32.
+and augmentation. Everything is computed in float32 unless the recipe says mixed_bfloat16; results always are.
 """
 
 import hashlib
@@ -11,7 +14,7 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,8 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from course_lib import datasets, devices, weights
+from course_lib import claims, datasets, devices, weights
+from course_lib.accounting import totals
 from course_lib.errors import unknown
 from course_lib.progress import ProgressLine
 
@@ -34,6 +38,10 @@ LARGEST = 1_500_000  # bytes of a weights file
 COLUMNS = (
     "name", "network", "dataset", "parameters", "epochs", "test_accuracy", "test_loss", "seconds", "bytes",
     "source", "versions", "machine", "date",
+)  # fmt: skip
+BESIDE_PAPERS = (
+    "name", "network", "parameters", "epochs", "paper_epochs", "schedule", "error", "paper_error",
+    "precision", "seconds", "source", "versions", "machine", "date",
 )  # fmt: skip
 
 
@@ -62,6 +70,8 @@ def train(
 ) -> dict[str, Any]:
     """Trains `network` on `data` and writes data/weights/NAME.npz, NAME.json and data/measured/weights.csv.
 
+    (See the module for what else is written, and what is when the recipe stores no weights.)
+
     Args:
         network: the first half of the recipe's name, such as "stacknet".
         data: the second half, a data set of `datasets.load`.
@@ -86,18 +96,22 @@ def train(
         raise CourseError(str(error)) from None
     except (TypeError, ValueError) as error:
         raise CourseError(f"the recipe of {name} cannot be followed: {error}") from None
+    if chosen.store_weights and (size := len(weights.pack(run.model))) > LARGEST:
+        raise CourseError(
+            f"{name}: {size:,} bytes of weights; at most {LARGEST:,} are shipped. With "
+            "`store_weights = false` in its recipe it is trained, too, and only its results are stored."
+        )
     state = project.build / "train" / f"{name}.npz"
     print_of_run = _fingerprint(chosen, images)
     if not restart and _resume(run, state, print_of_run):
         console.print(f"{name}: going on after epoch {len(run.rows)}.", highlight=False)
     _epochs(run, name, chosen, images, lambda: _save(run, state, print_of_run), on_epoch)
     card, packed = _finished(name, run, chosen, images)
-    if len(packed) > LARGEST:
-        raise CourseError(f"{name}: {len(packed):,} bytes of weights; at most {LARGEST:,} are shipped.")
-    _write(card, packed, project)
+    written = _files(card, packed, project) | _beside_the_paper(card, chosen, run.model, project)
+    write_all(written)
     state.unlink(missing_ok=True)
     console.print(
-        f"[green]✔[/] data/weights/{name}.npz ({len(packed):,} bytes), test accuracy "
+        f"[green]✔[/] {next(iter(written)).relative_to(project.root)}, test accuracy "
         f"{card['results']['test_accuracy']:.4f} after {len(run.rows)} epochs ({run.seconds:.0f} s)",
         highlight=False,
     )
@@ -113,9 +127,9 @@ def _recipe_path(name: str, project: Project) -> Path:
     return path
 
 
-def _start(name: str, recipe: recipes.Recipe, images: datasets.Dataset) -> Run:
-    """The network with its first weights."""
-    devices.set_precision("float32")
+def _start(name: str, recipe: recipes.Recipe, images: datasets.Dataset, precision: str | None = None) -> Run:
+    """The network with its first weights, in the recipe's precision where no other is given."""
+    devices.set_precision(precision or recipe.training.precision)
     keras.utils.set_random_seed(recipe.training.seed)
     model = weights.build_network(
         recipe.network,
@@ -180,7 +194,9 @@ def _epochs(run: Run, name: str, recipe, images, save: Callable, on_epoch: Calla
 
 def _fingerprint(recipe: recipes.Recipe, images: datasets.Dataset) -> str:
     """A hash of the recipe, the images and the versions that compute."""
-    facts = recipe.as_dict() | {"note": None}  # words: they change no weight
+    facts = recipe.as_dict() | dict.fromkeys(
+        ("note", "paper_epochs", "store_weights")
+    )  # they change no weight
     content = [facts, images.source, images.train.images.shape, origin()["versions"]]
     return hashlib.sha256(json.dumps(content, default=list).encode()).hexdigest()
 
@@ -217,10 +233,17 @@ def _resume(run: Run, path: Path, fingerprint: str) -> bool:
 # --- the result ------------------------------------------------------------------------------------------
 
 
-def _finished(name: str, run: Run, recipe: recipes.Recipe, images) -> tuple[dict[str, Any], bytes]:
-    """The card and the packed weights. All results are those of the rounded weights that are stored."""
-    packed = weights.pack(run.model)
-    run.model.set_weights(weights.unpack(packed))
+def _finished(name: str, run: Run, recipe: recipes.Recipe, images) -> tuple[dict[str, Any], bytes | None]:
+    """The card and the packed weights. Results are in float32, and those of the rounded weights if stored."""
+    if recipe.training.precision != "float32":
+        exact = _start(name, recipe, images, "float32").model
+        exact.set_weights(run.model.get_weights())
+        run.model = exact
+    packed, stored = None, {}
+    if recipe.store_weights:
+        packed = weights.pack(run.model)
+        run.model.set_weights(weights.unpack(packed))
+        stored = {"sha256": weights.digest(packed), "probe": weights.probe(run.model).tolist()}
     results = {}
     for part in ("validation", "test"):
         logs = run.model.evaluate(*getattr(images, part), batch_size=256, verbose=0, return_dict=True)
@@ -233,11 +256,10 @@ def _finished(name: str, run: Run, recipe: recipes.Recipe, images) -> tuple[dict
         "class_names": images.class_names,
         **_normalization(images),
         "parameters": run.model.count_params(),
-        "sha256": weights.digest(packed),
+        **stored,
         "results": results,
         "dataset": {"name": images.name, **recipe.data},
         "source": images.source,
-        "probe": weights.probe(run.model).tolist(),
         "training": recipe.as_dict()["training"],
         "history": run.rows,
         "seconds": round(run.seconds, 1),
@@ -246,9 +268,12 @@ def _finished(name: str, run: Run, recipe: recipes.Recipe, images) -> tuple[dict
     return card, packed
 
 
-def _write(card: dict[str, Any], packed: bytes, project: Project) -> None:
-    name, folder = card["name"], project.root / "data" / "weights"
-    path = project.measured / "weights.csv"
+def _files(card: dict[str, Any], packed: bytes | None, project: Project) -> dict[Path, str | bytes]:
+    """The weights with their card and their row of weights.csv, or the card alone: path -> content."""
+    name, text = card["name"], json.dumps(card, indent=1, default=list) + "\n"
+    if packed is None:
+        return {project.measured / f"{name}.json": text}
+    folder = project.root / "data" / "weights"
     row = {
         "epochs": len(card["history"]),
         "bytes": len(packed),
@@ -256,11 +281,39 @@ def _write(card: dict[str, Any], packed: bytes, project: Project) -> None:
         **card,
         "dataset": card["dataset"]["name"],
     }
-    rows = [*(old for old in read_csv(path) if old["name"] != name), {key: row[key] for key in COLUMNS}]
-    write_all(
-        {
-            folder / f"{name}.npz": packed,
-            folder / f"{name}.json": json.dumps(card, indent=1, default=list) + "\n",
-            path: csv_text(COLUMNS, sorted(rows, key=lambda row: row["name"])),
-        }
-    )
+    table = project.measured / "weights.csv"
+    return {
+        folder / f"{name}.npz": packed,
+        folder / f"{name}.json": text,
+        table: _with_row(table, COLUMNS, row),
+    }
+
+
+def _beside_the_paper(
+    card: dict[str, Any], recipe: recipes.Recipe, model: keras.Model, project: Project
+) -> dict[Path, str]:
+    """The table cifar10.csv with this run's row; {} where there is no published error to compare with."""
+    found = [row for row in claims.published() if row["name"] == recipe.network and row["cifar10_error"]]
+    if card["dataset"]["name"] != "cifar10" or recipe.arguments or not found:
+        return {}
+    epochs = len(card["history"])
+    row = card | {
+        "parameters": totals(model).trainable_params,
+        "epochs": epochs,
+        "paper_epochs": recipe.paper_epochs,
+        "schedule": "shortened" if recipe.paper_epochs and epochs < recipe.paper_epochs else "whole",
+        "error": f"{100 * (1 - card['results']['test_accuracy']):.2f}",
+        "paper_error": found[0]["cifar10_error"],
+        "precision": recipe.training.precision,
+    }
+    table = project.measured / "cifar10.csv"
+    return {table: _with_row(table, BESIDE_PAPERS, row)}
+
+
+def _with_row(table: Path, columns: Sequence[str], row: dict[str, Any]) -> str:
+    """The text of a table with this row in the place of the one of the same name."""
+    rows = [
+        *(old for old in read_csv(table) if old["name"] != row["name"]),
+        {key: row[key] for key in columns},
+    ]
+    return csv_text(columns, sorted(rows, key=lambda one: one["name"]))

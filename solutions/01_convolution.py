@@ -36,9 +36,11 @@ from course_lib.visualization import feature_maps, input_gradient
 # Guess before you run anything: write your guess in place of `None`. A wrong guess costs nothing and helps you
 # remember; you may leave one out, too. The wrap-up compares.
 #
-# **The slides ask**: an image of 227x227x3 meets K = 96 filters of size F = 11 with stride S = 4 and no padding (P = 0).
+# **The slides ask**: why do regular networks, in which every neuron sees the whole image, not scale to full images?
+# And then: an image of 227x227x3 meets K = 96 filters of size F = 11 with stride S = 4 and no padding (P = 0).
 
 # %%
+my_guess_scale = None  # "a": too many neurons, "b": too many weights, "c": the gradient vanishes
 my_guess_volume = None  # the size of the output volume, such as (100, 100, 3)
 my_guess_neurons = None  # the number of neurons (numbers) in that volume
 my_guess_unshared = None  # weights and biases, if every neuron has its own
@@ -197,14 +199,14 @@ matrices = {
 }
 fig, axes = plt.subplots(1, 3, figsize=(9, 2.9), width_ratios=[4.6, 1.6, 1.6])
 for ax, (title, matrix), sign in zip(axes, matrices.items(), ["", "·  ", "=  "]):
-    ax.imshow(matrix, aspect="auto", cmap="RdBu", vmin=-np.abs(matrix).max(), vmax=np.abs(matrix).max())
+    ax.imshow(matrix, aspect="auto", cmap="RdBu_r", vmin=-np.abs(matrix).max(), vmax=np.abs(matrix).max())
     ax.set_title(title, fontsize=10, fontweight="normal")
     ax.set_ylabel(sign, fontsize=18, rotation=0, va="center", ha="right")
     ax.set(xticks=[], yticks=[])
 plt.show()
 
 # %% [markdown]
-# And Keras? Give its `Conv2D` the same weights, and compare all three:
+# (Red: positive numbers, blue: negative ones.) And Keras? Give its `Conv2D` the same weights, and compare all three:
 
 # %%
 conv = layers.Conv2D(4, 5)
@@ -336,6 +338,9 @@ for ax in axes:
 plt.show()
 
 # %% [markdown]
+# (A convolution reads such zeros. Keras' average pooling leaves them out of the mean, and max pooling never prefers
+# them: there padding only adds windows.)
+#
 # Famous networks live with it. ResNet and GoogLeNet begin with 7x7 filters, stride 2, padding 3 on 224 pixels, and
 # AlexNet's paper prints an input of 224 for 11x11 filters with stride 4. Neither fits:
 
@@ -402,8 +407,10 @@ plt.show()
 #
 # ### 2.7 Pooling
 #
-# A pooling layer makes a volume smaller in height and width, so that later layers need fewer weights and less
-# computation. It slides a window over each depth slice by itself, and keeps one number of each window: the largest
+# A pooling layer makes a volume smaller in height and width, so that later layers have less to compute. A later FC
+# layer needs fewer weights, too (in 2.8: 30,730 parameters, without pooling 122,890); a later CONV layer needs as many
+# as before. Fewer weights leave less room to learn the examples by heart: that is what the slide means by *control
+# overfitting*. It slides a window over each depth slice by itself, and keeps one number of each window: the largest
 # (**max**), the mean (**average**), or the root of the sum of squares (**L2**). You choose F and S; the output is
 # (W − F)/S + 1 wide, its depth is that of the input, and there is nothing to train. 2x2 windows with stride 2:
 
@@ -442,7 +449,7 @@ plt.show()
 # (3x3 windows are mostly used with stride 2. Then they overlap, and keep about a quarter, like 2x2.)
 #
 # Which kind is best? Average pooling came first; the slides say that max pooling works better in practice. One picture
-# cannot decide that, so we leave it open here.
+# cannot decide that; lessons 2 and 3 measure it.
 #
 # ### 2.8 A whole small network
 #
@@ -466,6 +473,9 @@ plt.show()
 accounting.cost_table(net)
 
 # %% [markdown]
+# *field* says how many pixels of the image one number sees along each side, *stride* how far apart the fields of two
+# neighbours lie (lesson 2).
+#
 # Which layers have parameters? Only CONV and FC: these are trained. ReLU and POOL are fixed functions.
 # And look where the parameters are: almost all of them in the one fully connected layer.
 #
@@ -816,7 +826,7 @@ for name, (color, style) in zip(names, looks):
 ax.axhline(0.1, color=COLORS["grey"], lw=1)
 ax.text(8, 0.11, "chance", ha="right", va="bottom", color="#666666")
 ax.set(xlabel="shift of the test digits (pixels)", ylabel="test accuracy", ylim=(0, 1.02),
-       title="Only shared weights follow the digit")  # fmt: skip
+       title="Only the shared network still reads the moved digit")  # fmt: skip
 ax.legend(loc="center right", bbox_to_anchor=(1, 0.55))
 plt.show()
 
@@ -944,7 +954,7 @@ slider.set_weights([
 ])  # fmt: skip
 print("a canvas of", canvas.shape, "pixels gives a map of", slider.output_shape[1:])
 
-# %% trained alt="Above, a dark canvas with ten handwritten digits in two rows. Below, the same digits in light grey, and on them the answers of the slider: on nearly every digit a few times its right number in blue, now and then a wrong number in orange; between the digits small dots for nothing."
+# %% trained alt="Above, a dark canvas with ten handwritten digits in two rows. Below, the same digits in light grey, and on them the answers of the slider: on nearly every digit a few times its right number in blue (a wrong number would be orange); between the digits small dots for nothing."
 def write_answers(ax, answers, found):
     """Each answer at the middle of its window: blue where it is the digit below, vermillion where not."""
     for (row, column), answer in np.ndenumerate(answers):
@@ -986,7 +996,7 @@ print(f"{separate / together:.1f} times fewer")
 # equal because these convolutions have no padding. With padding, a window cut out of the image has zeros at its
 # border where the large image has pixels.)
 #
-# How good is the map? We ask for 250 unseen digits on 25 canvases, at the place nearest to the middle of each.
+# How good is the map? We ask for 250 digits on 25 canvases, drawn from the test digits (some come twice), at the place nearest to the middle of each.
 
 # %% trained
 many = [scatter(*digits.test, np.random.default_rng(100 + k)) for k in range(25)]
@@ -1411,6 +1421,8 @@ for height_, width_, channels_, hidden_, classes_ in [(8, 4, 1, [], 3), (10, 10,
 # First your guesses:
 
 # %%
+prediction("Why do regular networks not scale to full images?", my_guess_scale, "b",
+           explain="b: too many weights. One neuron alone needs 227·227·3, or 154,587.")
 prediction("The output volume of AlexNet's first layer", my_guess_volume, conv1.output.shape[1:],
            explain="(227 - 11)/4 + 1 = 55 places, and one map for each of 96 filters.")
 prediction("Neurons in it", my_guess_neurons, neurons, explain="55·55·96")

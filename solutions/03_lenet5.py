@@ -475,7 +475,7 @@ for line, layer in zip(axes, ["C1", "S2", "C3", "S4"]):
 plt.show()
 
 # %% [markdown]
-# In C1 you still see the 5, with its edges marked. S2 is the same at half the size. In C3 the digit dissolves: a map
+# Red is an output near +1, blue near −1, white 0. In C1 you still see the 5, with its edges marked. S2 is the same at half the size. In C3 the digit dissolves: a map
 # answers to a *combination* of edges at roughly some place. S4 keeps 16 maps of 5x5, and C5 reads them all at once.
 # What is left at the end are ten probabilities: for this 5, and for the test digit of which the network is least sure.
 
@@ -585,7 +585,8 @@ finding(
 # *A* stays open: on some six hundred images a difference of a few digits is chance. (The wrap-up shows what MNIST says,
 # with fifteen thousand.) *B* holds, but look at its size: the loss is lower by about a tenth, and the *mistakes* hardly
 # differ. It may also be speed and not quality: the largest of four values is a stronger signal than their mean, so with
-# max pooling the network may only be a little further on after the same number of epochs.
+# max pooling the network may only be a little further on after the same number of epochs. Lesson 2 left the same claim
+# open: other networks, another result. So B holds for this network after this training, not for pooling as such.
 #
 # ### 5.6 Trained on MNIST, shown other digits
 #
@@ -634,8 +635,10 @@ plt.show()
 # %% [markdown]
 # Not one weight differs between the bars. At the size of MNIST's own digits it reads most of these strangers' digits
 # (at 18 pixels a few more; but far from 99 %: other people, other pens, 8x8 pixels). Where they fill the image it reads
-# fewer than half. And it does not notice: its mean probability is 84 to 94 %, at every size. A convolution shares its weights over *places*, so a digit may move; it
-# does not share them over *sizes*. Two things to remember:
+# fewer than half. And it does not notice: its mean probability is 84 to 94 %, at every size. A convolution shares its weights over *places*, not
+# over *sizes*: a filter that has learned thin strokes does not know thick ones. (Nor may a digit move far: the maps of
+# a convolution move with it, but C5 has a weight of its own for each place of S4, like the FC layer of lesson 1.) Two
+# things to remember:
 #
 # * **An error rate belongs to its images.** The one above is a promise for MNIST's test digits and for no others.
 # * **Prepare new images just as those of the training were**: the same size of the ink, the same border, the same range
@@ -714,7 +717,8 @@ axes[0].set_ylabel("training loss")
 plt.show()
 
 # %% [markdown]
-# At the small rate ReLU arrives first, and clearly. At the largest rate the order turns round. So *which is faster?* has
+# At the small rate ReLU arrives first, and clearly. At the largest rate the order turns round. (In the middle a single
+# epoch can decide: a loss that almost touched the line may jump up once more. One panel is one run.) So *which is faster?* has
 # no answer without the rate. The fair race lets each network run at the best of its rates. (In the stored run that is
 # the largest, 0.2, for both; a still larger one was not tried on these digits.)
 
@@ -1078,9 +1082,9 @@ assert build_lenet5().output_shape == (None, 10)
 # %% [markdown]
 # ### Bring it up to date (3 points)
 #
-# Write a function that takes *any* Keras model and returns a **new** one with today's parts: `"relu"` wherever it has
-# `"tanh"`, with its weights drawn by `"he_normal"` there, and max pooling wherever it has average pooling. All else
-# stays, the softmax too, and so does the old model.
+# Write a function that takes a Keras model and returns a **new** one with today's parts: `"relu"` wherever it has
+# `"tanh"`, with the weights of that layer drawn by `"he_normal"` (if it has any), and max pooling wherever it has
+# `AveragePooling2D`. All else stays, the softmax too, and so does the old model.
 #
 # Help: `layer.get_config()` gives a layer's settings as a dictionary, `SomeLayer.from_config(config)` makes a layer from
 # it, and `keras.models.clone_model(model, clone_function=f)` rebuilds a model with `f(layer)` in place of each layer.
@@ -1092,7 +1096,9 @@ def modernize(model):
     def swap(layer):
         config = layer.get_config()
         if config.get("activation") == "tanh":
-            config |= {"activation": "relu", "kernel_initializer": "he_normal"}
+            config["activation"] = "relu"
+            if "kernel_initializer" in config:  # an Activation layer has no weights
+                config["kernel_initializer"] = "he_normal"
         averages = isinstance(layer, keras.layers.AveragePooling2D)
         kind = keras.layers.MaxPooling2D if averages else type(layer)
         return kind.from_config(config)
@@ -1164,6 +1170,13 @@ with check("modernize") as c:
     c.that(
         all(np.array_equal(a, b) for a, b in zip(before, old.get_weights(), strict=True)),
         hint="The old model's weights have changed. Leave it alone.",
+    )
+    apart = [keras.layers.Dense(5), keras.layers.Activation("tanh"), keras.layers.Dense(2)]
+    newer = modernize(keras.Sequential([keras.Input((4,)), *apart]))
+    c.equal(
+        [layer.get_config()["activation"] for layer in newer.layers[-3:]],
+        ["linear", "relu", "linear"],
+        hint="A tanh can be a layer of its own, keras.layers.Activation('tanh').",
     )
 ### BEGIN HIDDEN TESTS
 today = modernize(LeNet5())

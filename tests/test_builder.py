@@ -2,9 +2,11 @@
 
 import inspect
 
+import numpy as np
 import pytest
 from keras import layers
 
+from course_lib.architectures import LeNet5
 from course_lib.arguments import whole_number
 from course_lib.builder import builder, variant
 
@@ -27,3 +29,11 @@ def test_a_variant_keeps_arguments_with_new_defaults():
         variant(Small, "Wide", "", defaults={"widht": 16})
     with pytest.raises(ValueError, match="Unknown argument of Wide: 'depth'"):
         wide(depth=3)
+
+
+def test_numpy_numbers_are_numbers():
+    labels = np.array([0, 2, 1])
+    model = LeNet5(classes=labels.max() + 1)
+    assert model.output_shape == (None, 3) and type(model.layers[-1].get_config()["units"]) is int
+    with pytest.raises(ValueError, match="classes must be a whole number, at least 1. Received: 0"):
+        LeNet5(classes=np.int64(0))

@@ -485,7 +485,7 @@ def googlenet():
     stem = [row.kind for row in costs("GoogLeNet").values() if row.name.startswith("stem")]
     stem = [kind for kind in stem if "Normalization" not in kind]
     dense = [layer for layer in net("GoogLeNet").layers if isinstance(layer, layers.Dense)]
-    module = [layer.name[13:] for layer in net("GoogLeNet").layers if layer.name.startswith("inception_3a_")]
+    module = [layer.name[12:] for layer in net("GoogLeNet").layers if layer.name.startswith("inception3a_")]
     branches = {"1x1", "3x3_reduce", "3x3", "5x5_reduce", "5x5", "pool", "pool_proj", "out"}
     return {
         "l5-170": weight_layers(net("GoogLeNet")),

@@ -9,6 +9,7 @@ from keras import layers, ops
 
 from course_lib import accounting
 from course_lib import initialization as init
+from course_lib.transfer import part_rates
 from course_lib.visualization import input_gradient
 
 RNG = np.random.default_rng
@@ -160,6 +161,9 @@ def test_initialize_fills_kernels_and_empties_biases():
 def test_layers_of_another_kind_are_named():
     model = keras.Sequential([keras.Input((6, 6, 2)), layers.DepthwiseConv2D(3, name="deep")])
     with pytest.raises(ValueError, match="'deep' is a DepthwiseConv2D"):
+        init.initialize(model, "he")
+    model = keras.Sequential([keras.Input((6, 6, 2)), layers.SeparableConv2D(4, 3, name="both")])
+    with pytest.raises(ValueError, match="'both' is a SeparableConv2D"):
         init.initialize(model, "he")
 
 
@@ -496,6 +500,46 @@ def test_rewind_repeats_a_training_run_exactly():
     assert all(np.array_equal(a, b) for a, b in zip(*ends, strict=True))
     assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
     assert int(model.optimizer.iterations) == 4
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda model: keras.optimizers.Adagrad(0.1),
+        lambda model: keras.optimizers.Nadam(0.01),
+        lambda model: part_rates(keras.optimizers.SGD(0.1, momentum=0.9), model, {"hidden": 0.5}),
+    ],
+    ids=["Adagrad", "Nadam", "part_rates"],
+)
+def test_rewind_brings_back_states_that_do_not_begin_at_zero(make):
+    model = keras.Sequential(
+        [keras.Input((8,)), layers.Dense(5, "relu", name="hidden"), layers.Dense(3, "softmax", name="output")]
+    )
+    model.compile(make(model), "sparse_categorical_crossentropy")
+    x, y = RNG(0).normal(size=(64, 8)), RNG(1).integers(0, 3, 64)
+    start, losses = trained_weights(model), []
+    for _ in range(2):
+        losses.append(model.fit(x, y, epochs=3, shuffle=False, verbose=0).history["loss"])
+        init.rewind(model, start)
+    assert losses[0] == losses[1] and losses[0][2] < losses[0][0]
+
+
+@pytest.mark.parametrize("ending", ["keras", "weights.h5"])
+def test_a_pruned_model_is_stored_with_its_masks(tmp_path, ending):
+    image = keras.Input((6, 6, 1))
+    x = layers.Flatten()(init.MaskedConv2D(2, 3)(init.ScalarBias()(init.ScalarScale()(image))))
+    model = keras.Model(image, init.MaskedDense(3)(x))
+    init.prune(model, 0.5)
+    path, images = tmp_path / f"model.{ending}", RNG(0).normal(size=(2, 6, 6, 1)).astype("float32")
+    expected = numbers(model(images))
+    if ending == "keras":
+        model.save(path)
+        model = keras.models.load_model(path)
+    else:
+        model.save_weights(path)
+        model.set_weights([np.ones_like(weight) for weight in model.get_weights()])
+        model.load_weights(path)
+    assert np.array_equal(numbers(model(images)), expected)
 
 
 def test_rewind_refuses_other_weights():

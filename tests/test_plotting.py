@@ -285,6 +285,13 @@ def test_kinds_of_layers():
         "SpatialDropout2D": "folded",
         "LayerNormalization": "folded",
         "RBFOutput": "other",
+        "ZeroPadding2D": "folded",
+        "ZeroPaddedPooling2D": "pooling",
+        "PadCropFlip": "folded",
+        "Cropping2D": "other",
+        "Identity": "folded",
+        "IdentityShortcut": "other",
+        "DropPath": "folded",
     }
     assert {name: kind_of(name) for name in expected} == expected
 
@@ -438,6 +445,17 @@ def test_history_compares_runs(ax):
     assert ax.get_yscale() == "log"
 
 
+def test_history_of_keras_itself(ax):
+    class Own:
+        history = {"loss": [0.9, 0.4], "val_loss": [1.0, 0.7]}
+
+    for history in (Own(), Own.history, {"": Own()}):
+        plotting.plot_history(history, ax=ax)
+        training, validation = ax.lines[-2:]
+        assert training.get_xydata().tolist() == [[1, 0.9], [2, 0.4]]
+        assert validation.get_xydata().tolist() == [[1, 1.0], [2, 0.7]]
+
+
 def test_history_refuses_an_unknown_metric(ax):
     with pytest.raises(ValueError, match="Did you mean 'accuracy'"):
         plotting.plot_history(RUN, "acuracy", ax=ax)
@@ -534,7 +552,9 @@ def test_atlas_places_discs_by_cost_and_error_with_parameters_as_area(ax):
     assert discs(ax).get_array().tolist() == [2014, 2017]
     assert ax.get_xscale() == "log" and "top-5 error" in ax.get_ylabel() and "MACs" in ax.get_xlabel()
     assert "year of publication" in [other.get_ylabel() for other in ax.figure.axes]
-    assert {"small", "large", "1 of 3 architectures left out: a figure is missing."} <= set(texts(ax))
+    assert {"small", "large", "1 of 3 rows are not drawn: their error or cost was not published."} <= set(
+        texts(ax)
+    )
 
 
 def test_atlas_names_a_crowd_without_overlaps(ax):

@@ -87,6 +87,20 @@ def test_new_head_is_repeated_by_its_seed():
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
+def test_new_head_computes_in_float32_in_mixed_precision_too():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        new = transfer.new_head(network(), 4)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert new.output.dtype == "float32" and new.layers[-2].compute_dtype == "bfloat16"
+
+
+def test_new_head_needs_classes():
+    with pytest.raises(ValueError, match="classes must be a whole number, at least 1. Received: 0"):
+        transfer.new_head(network(), 0)
+
+
 def test_new_head_needs_a_dense_end():
     with pytest.raises(ValueError, match="is a Flatten"):
         transfer.new_head(keras.Sequential([keras.Input((2, 2, 1)), layers.Flatten(name="end")]), 2)

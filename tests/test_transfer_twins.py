@@ -90,6 +90,19 @@ def test_different_architectures_are_refused_and_nothing_is_copied():
     assert all(np.array_equal(a, b) for a, b in zip(before, model.weights, strict=True))
 
 
+def test_borders_that_are_treated_otherwise_are_refused():
+    """Keras pads its strided convolutions below and to the right only: 25 rows become 12, not 13."""
+    model = architectures.build("MobileNet", include_top=False, input_shape=(200, 200, 3), alpha=0.25)
+    with pytest.raises(ValueError, match=r"different architectures.*\(13, 13\).*\(12, 12\)"):
+        transfer.copy_twin_weights(model, transfer.make_twin(model))
+
+
+def test_a_clone_does_not_know_its_architecture():
+    model = architectures.build("MobileNet", include_top=False, input_shape=(32, 32, 3), alpha=0.25)
+    with pytest.raises(ValueError, match="cloned or loaded since"):
+        transfer.preprocess(keras.models.clone_model(model), np.zeros((1, 32, 32, 3)))
+
+
 def test_without_internet_the_error_says_what_to_do_and_the_model_stays(monkeypatch):
     model = architectures.build("MobileNetV2", include_top=False, input_shape=(96, 96, 3), alpha=0.35)
     before = [np.array(w) for w in model.weights]

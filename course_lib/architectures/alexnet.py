@@ -93,8 +93,9 @@ def AlexNet(
 def ZFNet(args: BuilderArguments, image, *, middle: str = "a", dropout: float = 0.5):
     """AlexNet in one tower, with conv1 7x7/2 instead of 11x11/4, and conv2 5x5/2.
 
-    Smaller windows and steps in conv1 keep fine structure; the step of 2 in conv2 pays for it. (Without that
-    step, as the slide tells it, the maps at the end are 13x13, and there are 386.5 million parameters.)
+    Smaller windows and steps in conv1 keep fine structure; the step of 2 in conv2 pays for it. (The
+    slide tells it otherwise: AlexNet with its two changes and no step has maps of 13x13 at the end, and 386.5
+    million parameters.)
     62,357,608 parameters and 1,168,032,896 MACs; variant b 107,627,624 and 2,476,704,896.
 
     Reference: Zeiler and Fergus 2013, figure 3, table 2 and section 4.1.
@@ -152,7 +153,7 @@ def _features(x, stem, widths, groups, pool: type, norm: str | None, activation:
 
 def _hidden(units: tuple[int, ...], activation: str, dropout: float):
     """The dense layers before the last, each with dropout."""
-    if units != ():
+    if units not in ((), []):
         whole_numbers("hidden", units)
     rate("dropout", dropout)
 
@@ -169,7 +170,7 @@ def _hidden(units: tuple[int, ...], activation: str, dropout: float):
 def _check_image(image, kernel_size: int, strides: int, padding: int) -> None:
     """What AlexNet's conv1 needs to know of the image's size."""
     smallest = 14 * strides + kernel_size - 2 * padding  # gives 15x15 maps, pooled to 7x7, 3x3 and 1x1
-    hint = "Give conv1 smaller strides and a smaller kernel_size, as AlexNetSmall does."
+    hint = "Give conv1 smaller strides and a smaller kernel_size, as AlexNetSmall in the module alexnet does."
     large_enough(image.shape[1:], smallest, hint)
     if 224 in image.shape[1:3] and (kernel_size, strides, padding) == (11, 4, 0):
         raise ValueError(

@@ -68,7 +68,7 @@ def dense_stages(x, depths, growth_rate, bottleneck, compression, dropout):
     return norm_act(x, name="head")
 
 
-@builder((224, 224, 3), min_size=32, hint="CifarDenseNet is made for images of 32x32 pixels.")
+@builder((224, 224, 3), min_size=32, hint="DenseNet40 and DenseNetBC100 are made for images of 32x32 pixels.")
 def DenseNet(
     args: BuilderArguments,
     image,

@@ -1,6 +1,5 @@
 """What is published of each architecture: paper, year, results, and where the lectures name it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -55,11 +54,15 @@ def entries() -> tuple[Entry, ...]:
 
 
 def same_arguments(chosen: Mapping[str, object], others: Mapping[str, object]) -> bool:
-    """Whether two sets of arguments say the same, whatever their order; lists and tuples are equal.
+    """Whether two sets of arguments say the same, in any order; lists equal tuples, and 1 equals 1.0.
 
-    >>> same_arguments({"depths": (3, 4), "groups": 2}, {"groups": 2, "depths": [3, 4]})
+    >>> same_arguments({"depths": (3, 4), "groups": 2}, {"groups": 2.0, "depths": [3, 4]})
     True
     """
-    return json.dumps(chosen, sort_keys=True, default=repr) == json.dumps(
-        others, sort_keys=True, default=repr
-    )
+    return _lists_as_tuples(chosen) == _lists_as_tuples(others)
+
+
+def _lists_as_tuples(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _lists_as_tuples(one) for key, one in value.items()}
+    return tuple(map(_lists_as_tuples, value)) if isinstance(value, (list, tuple)) else value

@@ -1,6 +1,6 @@
 """GoogLeNet: nine inception modules, each looking through 1x1, 3x3 and 5x5 windows and a pooling at once.
 
-A 1x1 convolution before each large filter makes the maps few, so that 22 layers cost a twelfth of VGG16's
+A 1x1 convolution before each large filter makes the maps few, so that 22 layers cost a tenth of VGG16's
 MACs; the mean over each map takes the place of the large dense layers, and so of most parameters.
 
 Reference: Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke and Rabinovich 2014, "Going Deeper
@@ -114,15 +114,17 @@ def GoogLeNet(
     Args:
         include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`.
         auxiliary: whether to add the two classifiers (section 5): average pooling 5x5, stride 3, a 1x1
-            convolution of 128 filters, dense 1024, dropout 0.7, dense. Train with
-            `loss_weights=[1, 0.3, 0.3]`. They need images of at least 65x65, or 17x17 with the small stem.
+            convolution of 128 filters, dense 1024, dropout 0.7, dense. For
+            training each output needs its loss and the labels: `compile(optimizer, [loss] * 3,
+            loss_weights=[1, 0.3, 0.3])`, then Keras' own `fit(images, [labels] * 3)`. They need images of at
+            least 65x65, or 9x9 with the small stem.
         width: factor for all numbers of filters.
         stem: "imagenet", or "small" for images such as 32x32: one 3x3 convolution that keeps their size.
 
     Returns:
         A model from `(N, 224, 224, 3)` to `(N, classes)`, with `auxiliary` to a list of three of these, the
         main one first; without the classifier to `(N, 7, 7, 1024)`. Module 3a ends at the layer
-        `inception_3a_out` and so on; the stages at those of 3b, 4e and 5b.
+        `inception3a_out` and so on; the stages at those of 3b, 4e and 5b.
 
     Raises:
         ValueError: an argument that is not allowed, or images that are too small.
@@ -147,7 +149,7 @@ def GoogLeNet(
     for module, filters in MODULES.items():
         if module in ("4a", "5a"):
             x = layers.MaxPooling2D(3, 2, padding="same", name=f"pool{module[0]}")(x)  # 14x14, 7x7
-        x = inception_block(x, *map(scaled, filters), name=f"inception_{module}")
+        x = inception_block(x, *map(scaled, filters), name=f"inception{module}")
         if auxiliary and module in AUXILIARY:
             heads.append(_auxiliary_head(args, x, scaled, AUXILIARY[module]))
 

@@ -37,21 +37,21 @@ def steps(x, what: str, name: str):
     return norm_act(x, "relu" if "relu" in what else None, name=name, **own)
 
 
-def unit(x, filters, *, strides=1, convs, strided=0, order, first=False, dropout_rate=0.0, name, **branch):
+def unit(x, filters, *, strides=1, convs, strided=0, order, first=False, dropout=0.0, name, **branch):
     """x + f(x), f = normalization, ReLU and convolution, two or three times; or in another order.
 
     Args:
         convs: a value of `BLOCKS`; `strided` is the number of the convolution that strides.
         first: of its stage. Then the path x, too, begins after the first activation.
-        dropout_rate: before the last convolution.
+        dropout: before the last convolution.
     """
     before, after, end = ORDERS[order]
     y = steps(x, before, f"{name}_pre")
     path = y if first else x
     for i, (factor, kernel) in enumerate(convs):
         last, label = i == len(convs) - 1, f"{name}_conv{i + 1}"
-        if last and dropout_rate:
-            y = layers.Dropout(dropout_rate, name=f"{name}_dropout")(y)
+        if last and dropout:
+            y = layers.Dropout(dropout, name=f"{name}_dropout")(y)
         own = {"strides": strides if i == strided else 1, "padding": "both", "name": label}
         y = steps(conv(y, factor * filters, kernel, **own), after if last else "bn relu", label)
     if path.shape[-1] != y.shape[-1] or strides > 1:

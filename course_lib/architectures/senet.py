@@ -6,7 +6,7 @@ and every residual family has it as `se_ratio`. Stage i ends at `stage{i}_block{
 """
 
 from ..builder import variant
-from .resnet import ResNet
+from .resnet import BOTTLENECK, ResNet
 from .resnext import RESNEXT
 
 __all__ = ["SEResNeXt50", "SEResNet50"]
@@ -18,7 +18,7 @@ SEResNet50 = variant(
     "SEResNet50",
     "ResNet50 with squeeze and excitation in every block.",
     depths=(3, 4, 6, 3),
-    block="bottleneck",
+    **BOTTLENECK,
     defaults={"se_ratio": REDUCTION},
 )
 SEResNeXt50 = variant(

@@ -126,7 +126,7 @@ def SimpleNet(
 
     Returns:
         A model from `(N, 32, 32, 3)` to `(N, classes)`; without the classifier to `(N, 2, 2, 256)`. Groups
-        end at `stage1_pool` to `stage4_pool`; the last one at `stage5_block1_relu`.
+        end at `stage1_pool` to `stage4_pool`; the last one at `stage5_block1_conv_relu`.
 
     Raises:
         ValueError: an argument that is not allowed, or images that are too small.

@@ -23,7 +23,7 @@ def WideResNet(
     *,
     depth: int = 28,
     width: int = 10,
-    dropout_rate: float = 0.0,
+    dropout: float = 0.0,
     se_ratio: float = 0.0,
     drop_path_rate: float = 0.0,
 ):
@@ -40,7 +40,7 @@ def WideResNet(
             expected centred on 0, at least 4x4.
         depth: 6n + 4; the paper has 16, 22, 28 and 40.
         width: the factor k; 1 is a ResNet of the old width.
-        dropout_rate: between the two convolutions of a block; 0 for none (the paper also takes 0.3 for CIFAR
+        dropout: between the two convolutions of a block; 0 for none (the paper also takes 0.3 for CIFAR
             and 0.4 for SVHN).
         se_ratio, drop_path_rate: see `course_lib.architectures.resnet.ResNet`.
 
@@ -55,9 +55,9 @@ def WideResNet(
     """
     depths = 3 * (blocks_of_depth(depth, 6, 4),)
     whole_number("width", width)
-    rate("dropout_rate", dropout_rate)
+    rate("dropout", dropout)
     widths = tuple(filters * width for filters in (16, 32, 64))
-    own = {"dropout_rate": dropout_rate, "se_ratio": se_ratio, "drop_path_rate": drop_path_rate}
+    own = {"dropout": dropout, "se_ratio": se_ratio, "drop_path_rate": drop_path_rate}
     return network(args, image, depths=depths, widths=widths, **own)
 
 

@@ -10,6 +10,7 @@ from ..layers.base import FreeLayer
 from .schemes import Random, draw, weight_layers
 
 
+@keras.saving.register_keras_serializable("course_lib")
 class ScalarBias(FreeLayer):
     """Adds one trained number, 0 at first. Fixup has one before each convolution and each activation."""
 
@@ -20,6 +21,7 @@ class ScalarBias(FreeLayer):
         return x + self.bias
 
 
+@keras.saving.register_keras_serializable("course_lib")
 class ScalarScale(FreeLayer):
     """Multiplies by one trained number, 1 at first. Fixup has one at the end of each residual branch."""
 

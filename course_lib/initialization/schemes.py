@@ -130,7 +130,7 @@ def weight_layers(model: keras.Model) -> list[keras.Layer]:
     """The layers with a kernel that this module can fill (dense and 2-D convolution), in the graph's order.
 
     Raises:
-        ValueError: a layer with a kernel of another kind, such as a depthwise convolution.
+        ValueError: a layer with a kernel of another kind, such as a depthwise or separable convolution.
 
     >>> model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3), keras.layers.Flatten()])
     >>> [type(layer).__name__ for layer in weight_layers(model)]
@@ -142,7 +142,7 @@ def weight_layers(model: keras.Model) -> list[keras.Layer]:
             found += weight_layers(layer)
         elif isinstance(layer, (keras.layers.Dense, keras.layers.Conv2D)):
             found.append(layer)
-        elif hasattr(layer, "kernel"):
+        elif any(hasattr(layer, name) for name in ("kernel", "depthwise_kernel")):
             raise ValueError(f"Layer {layer.name!r} is a {type(layer).__name__}; only Dense and Conv2D here.")
     return found
 

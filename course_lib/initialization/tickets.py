@@ -9,12 +9,25 @@ from keras import ops
 from .. import arguments
 
 
-class MaskedDense(keras.layers.Dense):
-    """A dense layer whose weights are multiplied by a mask of zeros and ones, all ones at first."""
+class _Masked:
+    """What both masked layers have in common: a mask, which is stored with the weights."""
 
     def build(self, input_shape):
         super().build(input_shape)
         self.mask = self.add_weight(name="mask", shape=self.kernel.shape, initializer="ones", trainable=False)
+
+    def save_own_variables(self, store):
+        keras.Layer.save_own_variables(
+            self, store
+        )  # all variables; that of a dense layer leaves the mask out
+
+    def load_own_variables(self, store):
+        keras.Layer.load_own_variables(self, store)
+
+
+@keras.saving.register_keras_serializable("course_lib")
+class MaskedDense(_Masked, keras.layers.Dense):
+    """A dense layer whose weights are multiplied by a mask of zeros and ones, all ones at first."""
 
     def call(self, inputs, training=None):
         x = ops.matmul(inputs, self.kernel * self.mask)
@@ -22,12 +35,9 @@ class MaskedDense(keras.layers.Dense):
         return self.activation(x) if self.activation is not None else x
 
 
-class MaskedConv2D(keras.layers.Conv2D):
+@keras.saving.register_keras_serializable("course_lib")
+class MaskedConv2D(_Masked, keras.layers.Conv2D):
     """A convolution whose weights are multiplied by a mask of zeros and ones, all ones at first."""
-
-    def build(self, input_shape):
-        super().build(input_shape)
-        self.mask = self.add_weight(name="mask", shape=self.kernel.shape, initializer="ones", trainable=False)
 
     def convolution_op(self, inputs, kernel):
         return super().convolution_op(inputs, kernel * self.mask)
@@ -110,6 +120,10 @@ def rewind(model: keras.Model, weights: Sequence[np.ndarray]) -> None:
     for variable, value in zip(variables, weights, strict=True):
         variable.assign(value)
     optimizer = getattr(model, "optimizer", None)
-    for variable in optimizer.variables if optimizer else []:
-        if variable is not optimizer.learning_rate:
-            variable.assign(np.zeros(variable.shape))
+    if optimizer is None or not optimizer.built:
+        return
+    fresh = type(optimizer).from_config(optimizer.get_config())
+    fresh.build(variables)  # not every state begins at zero: Adagrad's, Nadam's
+    for variable, first in zip(optimizer.variables, fresh.variables, strict=True):
+        if variable.name not in ("learning_rate", "part_rates"):  # settings, not a state
+            variable.assign(first)

@@ -15,7 +15,8 @@ from .solids import Volume, draw_volumes
 # that are "folded" leave the volume's size as it is or only rearrange it: they belong to the layer before.
 WORDS = [
     ("input", "input"),
-    ("zeropad", "folded"),
+    ("zeropadding", "folded"),
+    ("identityshortcut", "other"),
     ("conv", "convolution"),
     ("pool", "pooling"),
     ("subsampl", "pooling"),
@@ -27,7 +28,18 @@ WORDS = [
     ("multiply", "merge"),
     *[
         (word, "folded")
-        for word in ("activation", "relu", "softmax", "flatten", "reshape", "rescal", "crop", "random")
+        for word in (
+            "activation",
+            "relu",
+            "softmax",
+            "flatten",
+            "reshape",
+            "rescal",
+            "padcrop",
+            "random",
+            "identity",
+            "droppath",
+        )
     ],
 ]
 
@@ -37,6 +49,8 @@ def kind_of(layer_kind: str, detail: str = "main") -> str:
 
     >>> kind_of("Conv2D"), kind_of("Dropout"), kind_of("BatchNormalization", detail="all")
     ('convolution', 'folded', 'normalization')
+    >>> kind_of("ZeroPaddedPooling2D"), kind_of("ZeroPadding2D"), kind_of("Cropping2D")
+    ('pooling', 'folded', 'other')
     """
     low = layer_kind.lower()
     kind = next((kind for word, kind in WORDS if word in low), "other")

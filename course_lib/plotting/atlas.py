@@ -44,6 +44,7 @@ ANGLES = [
     292,
 ]  # degrees, in order of liking
 DISTANCES = [3, 9, 18, 29, 42, 56, 72, 90]  # points from the disc's edge to the name; over 9 with a line
+CLEAR = 6  # points by which a name stands nearer to its own disc than to another, or it has a line
 ROUNDS = 5
 
 
@@ -68,7 +69,7 @@ def plot_atlas(
     ...         {"name": "no figures", "year": 2015}]
     >>> ax = plot_atlas(rows)
     >>> [text.get_text() for text in ax.texts[-2:]]
-    ['VGG16', '1 of 2 architectures left out: a figure is missing.']
+    ['VGG16', '1 of 2 rows are not drawn: their error or cost was not published.']
     """
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS)
@@ -114,7 +115,7 @@ def plot_atlas(
     missing = len(rows) - len(drawn)
     remarks = []
     if missing:
-        remarks.append(f"{missing} of {len(rows)} architectures left out: a figure is missing.")
+        remarks.append(f"{missing} of {len(rows)} rows are not drawn: their error or cost was not published.")
     if unnamed:
         remarks.append(f"For lack of room without a name: {', '.join(unnamed)}.")
     if remarks:
@@ -138,7 +139,8 @@ def _draw_key(ax: Axes) -> None:
 class Places:
     """Where a name could stand, in points: boxes `(n, 4)`, lines to the disc `(n, dots, 2)`, costs `(n,)`.
 
-    A box is (left, bottom, right, top). A name close to its disc has no line: its dots are NaN.
+    A box is (left, bottom, right, top). A name that stands close to its disc and to no other has no line: its
+    dots are NaN.
     """
 
     boxes: np.ndarray
@@ -211,13 +213,18 @@ def _places(index: int, name: str, centers: np.ndarray, radii: np.ndarray, frame
     near = np.clip(centers[index], boxes[:, :2], boxes[:, 2:])
     steps = np.linspace(0, 1, 12)[1:-1, None]
     lines = near[:, None] + steps * (centers[index] - near)[:, None]
-    lines[distance <= 9] = np.nan
     costs = distance + 0.3 * liking
+    unclear = np.zeros(len(boxes), bool)
     for other, (center, radius) in enumerate(zip(centers, radii, strict=True)):
         if other != index:
             disc = np.concatenate([center - radius, center + radius])
             covered = _overlap(boxes, disc) / size.prod()
-            costs += 15 * (covered > 0.02) + 200 * covered + 20 * _crosses(lines, disc)
+            line_over = _crosses(lines, disc) & (distance > 9)
+            costs += 15 * (covered > 0.02) + 200 * covered + 20 * line_over
+            gap = np.linalg.norm(np.clip(center, boxes[:, :2], boxes[:, 2:]) - center, axis=1) - radius
+            unclear |= gap < distance + CLEAR
+    costs += 15.0 * unclear
+    lines[(distance <= 9) & ~unclear] = np.nan
     key = np.concatenate([frame[:2], frame[:2] + KEY_SIZE])
     inside = np.all((boxes[:, :2] >= frame[:2]) & (boxes[:, 2:] <= frame[2:]), axis=1)
     free = inside & (_overlap(boxes, key) == 0)

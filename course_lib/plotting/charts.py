@@ -1,6 +1,7 @@
 """Charts of one panel: training curves, a confusion matrix, a finding with its spread over seeds."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,8 +21,8 @@ def plot_history(history, metric: str = "loss", *, log: bool = False, ax: Axes |
     """Draw a metric by epoch: training as a line, validation dashed in the same colour.
 
     Args:
-        history: a `training.History` (or its rows), or a dictionary from the name of a run to one; at most
-            eight.
+        history: a `training.History` (or its rows) or Keras' own (or its `history`), or a dictionary from the
+            name of a run to one; at most eight.
         metric: "loss", "accuracy", or what else was recorded; without "val_".
         log: whether the metric's axis is logarithmic.
         ax: the Axes to draw on, default a new figure.
@@ -37,14 +38,14 @@ def plot_history(history, metric: str = "loss", *, log: bool = False, ax: Axes |
     >>> [float(value) for value in ax.lines[1].get_ydata()]
     [1.0, 0.7]
     """
-    runs = dict(history) if isinstance(history, Mapping) else {"": history}
+    runs = dict(history) if isinstance(history, Mapping) and not _is_columns(history) else {"": history}
     if not 1 <= len(runs) <= len(LINES):
         raise ValueError(f"Between 1 and {len(LINES)} runs fit one picture, received {len(runs)}.")
     ax = axes_or_new(ax, 6.4, 3.6)
     validation = False
     longest = 0
     for color, (name, run) in zip(LINES, runs.items(), strict=False):
-        rows = list(getattr(run, "rows", run))
+        rows = _rows(run)
         recorded = {key for row in rows for key in row if key != "epoch"}
         if metric not in recorded:
             raise unknown("metric", metric, sorted(key for key in recorded if not key.startswith("val_")))
@@ -72,6 +73,26 @@ def plot_history(history, metric: str = "loss", *, log: bool = False, ax: Axes |
         ]
     ax.legend(handles=handles, fontsize=SMALL, frameon=False)
     return ax
+
+
+def _rows(run) -> list[Mapping]:
+    """A row an epoch, of `training.History`, of Keras' own, or of rows."""
+    columns = getattr(run, "history", run)
+    if _is_columns(columns):
+        return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return list(getattr(run, "rows", run))
+
+
+def _is_columns(history) -> bool:
+    """Whether it is a dictionary from a metric to its numbers, as Keras has it."""
+    return (
+        isinstance(history, Mapping)
+        and len(history) > 0
+        and all(
+            isinstance(values, (list, tuple, np.ndarray)) and all(isinstance(value, Real) for value in values)
+            for values in history.values()
+        )
+    )
 
 
 def plot_confusion(matrix: np.ndarray, class_names: Sequence[str], *, ax: Axes | None = None) -> Axes:
@@ -198,14 +219,16 @@ def plot_finding(
     for index, threads in enumerate(counts):
         points = [(value, seeds.index(seed)) for seed, of, value in rows if of == threads]
         color = LINES[index % len(LINES)]
-        style = {"color": color, "markerfacecolor": "white" if index % 2 else color, "markeredgewidth": 1.4}
+        # The first is a full disc; those after it are larger, empty frames, so that equal values show both.
+        style = {"color": color, "markerfacecolor": "none" if index else color, "markeredgewidth": 1.4}
+        style["size"] = 6 + 4 * (index > 0)
         label = f"{threads} thread{'s' if threads > 1 else ''}"
         draw(*zip(*points, strict=True), MARKERS[index % len(MARKERS)], label, zorder=3 + index, **style)
     if full:
         values = [value for _, _, value in full]
         draw(values, [len(seeds)] * len(values), "D", "full profile", zorder=6, color=COLORS["purple"])
     if live is not None:
-        style = {"color": COLORS["vermillion"], "markeredgecolor": "white", "markeredgewidth": 0.6}
+        style = {"color": "black", "markeredgecolor": "white", "markeredgewidth": 0.6}
         label = f"this run: {live:.4g}"
         draw([live], [len(names) - 1], "*", label, zorder=9, size=15, **style)
     handles.append(

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ..arguments import whole_number
 from ..errors import unknown
 from ..tables import Table
 from ..visualization import layer_outputs
@@ -60,7 +61,7 @@ def new_head(model: keras.Model, classes: int, *, seed: int | None = None) -> ke
         A new model; the old one shares nothing with it. The new layer is called "output" and ends in softmax.
 
     Raises:
-        ValueError: a model that does not end in a dense layer.
+        ValueError: a model that does not end in a dense layer, or no number of classes.
 
     >>> old = keras.Sequential([keras.Input((4,)), keras.layers.Dense(5), keras.layers.Dense(3)])
     >>> new_head(old, 7).output_shape
@@ -71,10 +72,14 @@ def new_head(model: keras.Model, classes: int, *, seed: int | None = None) -> ke
         raise ValueError(
             f"The model's last layer, {last.name!r}, is a {type(last).__name__}. A dense layer is needed."
         )
+    whole_number("classes", classes)
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     start = keras.initializers.GlorotUniform(seed=seed)
-    head = keras.layers.Dense(classes, "softmax", kernel_initializer=start, name="output")
+    exact = (
+        keras.config.dtype_policy().variable_dtype
+    )  # float32 in mixed precision, too, as every builder's end
+    head = keras.layers.Dense(classes, "softmax", kernel_initializer=start, dtype=exact, name="output")
     return keras.Model(copy.inputs[0], head(copy.layers[-1].input), name=model.name)
 
 

@@ -124,7 +124,9 @@ def copy_twin_weights(model: keras.Model, twin: keras.Model) -> None:
     """Copy all weights of `twin` into `model`, in place, so that both give the same outputs at inference.
 
     A bias in front of a BatchNormalization that our convolution lacks moves into its mean; another epsilon
-    moves into its variance. A dense layer takes the weights of a 1x1 convolution.
+    moves into its variance. A dense layer takes the weights of a 1x1 convolution. Kernels, strides and sizes
+    of the maps are compared (MobileNet's twin treats the border otherwise, so there the image's sides must be
+    multiples of 32); activations are not.
 
     Args:
         model: the network that gets the weights.
@@ -197,12 +199,14 @@ def _parts_of(call: Call) -> list[_Part]:
         return []
     if kind == "BatchNormalization":
         return [_Part(("norm", tuple(layer.moving_mean.shape)), layer)]
+    # Height and width of the maps: strided convolutions may treat the border in two ways.
+    maps = tuple(n for n in call.outputs[0].shape[1:-1] if n != 1)
     strides = max(np.ravel(getattr(layer, "strides", 1)))
     if kind == "SeparableConv2D":
         depthwise, pointwise = layer.depthwise_kernel, layer.pointwise_kernel
         return [
-            _Part(("depthwise", tuple(depthwise.shape), strides), layer, depthwise),
-            _Part(("conv", tuple(pointwise.shape[2:]), 1), layer, pointwise, layer.bias),
+            _Part(("depthwise", tuple(depthwise.shape), strides, maps), layer, depthwise),
+            _Part(("conv", tuple(pointwise.shape[2:]), 1, maps), layer, pointwise, layer.bias),
         ]
     if kind not in ("Conv2D", "GroupedConv2D", "DepthwiseConv2D", "Dense"):
         raise ValueError(f"Layer {layer.name!r} is a {kind}; weights of that kind cannot be copied.")
@@ -210,7 +214,7 @@ def _parts_of(call: Call) -> list[_Part]:
     while len(shape) > 2 and shape[0] == 1:  # a 1x1 convolution and a dense layer are the same
         shape = shape[1:]
     name = "depthwise" if kind == "DepthwiseConv2D" else "conv"
-    return [_Part((name, shape, strides), layer, layer.kernel, layer.bias)]
+    return [_Part((name, shape, strides, maps), layer, layer.kernel, layer.bias)]
 
 
 def _parts(model: keras.Model) -> list[_Part]:
@@ -256,6 +260,12 @@ def _backwards(ends: list[int], inputs: list[list[int]]) -> Iterator[int]:
 
 def _twin_of(model: keras.Model) -> tuple[str, Twin, dict]:
     name, arguments = getattr(model, "built_with", (model.name, {}))
+    if not hasattr(model, "built_with"):
+        raise ValueError(
+            f"The model {name!r} was not made by a builder of this kit, or it was cloned or loaded since, "
+            "and no longer knows its architecture. Build it anew and give it the weights: "
+            "new.set_weights(model.get_weights())."
+        )
     if name not in TWINS:
         raise unknown("architecture with a twin in keras.applications", name, TWINS)
     return name, TWINS[name], arguments

@@ -110,7 +110,7 @@ def test_any_size_without_the_classifier(builder):
         (DenseNet, {"growth_rate": 0}, "growth_rate must be a whole number"),
         (DenseNet, {"compression": 1.5}, "compression must be a number above 0, at most 1"),
         (DenseNet, {"dropout": 1.0}, "dropout must be"),
-        (DenseNet, {"input_shape": (28, 28, 3)}, "too small.*CifarDenseNet"),
+        (DenseNet, {"input_shape": (28, 28, 3)}, "too small.*DenseNet40"),
         (DenseNet, {"depths": (1,) * 5, "input_shape": (32, 32, 3)}, "too small: transition4 .*1x1"),
         (CifarDenseNet, {"depth": 41}, r"depth must be 3n \+ 4.*Received: 41"),
         (CifarDenseNet, {"depth": 103, "bottleneck": True}, r"depth must be 6n \+ 4"),

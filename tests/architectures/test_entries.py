@@ -41,7 +41,7 @@ def test_what_is_published():
     assert entry("ResNet50").errors == {"imagenet_top1_error": 22.85, "imagenet_top5_error": 6.71}
     assert entry("DenseNet100", growth_rate=24).errors == {"cifar10_error": 3.74}
     assert entry("SimpNet").name == "SimpNet(variant='5m')"
-    assert entry("MobileNet").params == 4_231_976
+    assert entry("MobileNet").params == entry("MobileNet", alpha=1).params == 4_231_976
     assert entry("WideResNet").paper == entry("WRN28_10").paper
 
 

@@ -31,17 +31,17 @@ def test_stage_shapes():
         "stem_pool1": (56, 56, 64),
         "stem_conv2": (56, 56, 192),
         "stem_pool2": (28, 28, 192),
-        "inception_3a_out": (28, 28, 256),
-        "inception_3b_out": (28, 28, 480),
+        "inception3a_out": (28, 28, 256),
+        "inception3b_out": (28, 28, 480),
         "pool4": (14, 14, 480),
-        "inception_4a_out": (14, 14, 512),
-        "inception_4b_out": (14, 14, 512),
-        "inception_4c_out": (14, 14, 512),
-        "inception_4d_out": (14, 14, 528),
-        "inception_4e_out": (14, 14, 832),
+        "inception4a_out": (14, 14, 512),
+        "inception4b_out": (14, 14, 512),
+        "inception4c_out": (14, 14, 512),
+        "inception4d_out": (14, 14, 528),
+        "inception4e_out": (14, 14, 832),
         "pool5": (7, 7, 832),
-        "inception_5a_out": (7, 7, 832),
-        "inception_5b_out": (7, 7, 1024),
+        "inception5a_out": (7, 7, 832),
+        "inception5b_out": (7, 7, 1024),
         "head_pool": (1024,),
         "output": (1000,),
     }
@@ -87,7 +87,7 @@ def test_small_images():
     model = GoogLeNetSmall(width=0.1, auxiliary=True)
     outputs = model.predict(np.zeros((2, 32, 32, 3)), verbose=0)
     assert [output.shape for output in outputs] == [(2, 10)] * 3
-    names = ("inception_3b_out", "inception_4e_out", "inception_5b_out")
+    names = ("inception3b_out", "inception4e_out", "inception5b_out")
     assert [shape[:2] for shape in shapes(model, *names)] == [(32, 32), (16, 16), (8, 8)]
 
 

@@ -175,8 +175,8 @@ def test_initial_weights_and_normalization():
     [
         (ResNet, {"block": "botleneck"}, "Unknown block: 'botleneck'. Did you mean 'bottleneck'"),
         (ResNet, {"shortcut": "C"}, "Unknown shortcut: 'C'. Allowed: 'A', 'B', None"),
-        (ResNet, {"depths": (2, 2, 2)}, "widths must be 3 whole numbers"),
-        (ResNet, {"depths": 50}, "depths must be one or more whole numbers, each at least 1. Received: 50"),
+        (ResNet, {"depths": (2, 2, 2)}, "widths must be a tuple of 3 whole numbers"),
+        (ResNet, {"depths": 50}, "depths must be a tuple of one or more whole numbers.*Received: 50"),
         (ResNet, {"groups": 32}, "Only a bottleneck has widen and groups"),
         (ResNet, {"block": "bottleneck", "groups": 3}, "groups must divide"),
         (ResNet, {"widths": (64, 32, 16, 8), "shortcut": "A"}, "Use shortcut B"),

@@ -96,7 +96,7 @@ def test_image_sizes(builder, smallest):
     ("arguments", "words"),
     [
         ({"variant": "slim"}, "Unknown variant: 'slim'.*Allowed: 'slim-3"),
-        ({"widths": (8,) * 12}, "widths must be 13 whole numbers"),
+        ({"widths": (8,) * 12}, "widths must be a tuple of 13 whole numbers"),
         ({"dropout": 1}, "dropout must be a number from 0 to below 1"),
     ],
 )

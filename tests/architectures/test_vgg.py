@@ -102,7 +102,7 @@ def test_any_size_without_the_classifier():
     ("arguments", "words"),
     [
         ({"configuration": "F"}, "Unknown configuration: 'F'.*'A-LRN'"),
-        ({"widths": (64, 128)}, "widths must be 5 whole numbers.*(64, 128)"),
+        ({"widths": (64, 128)}, "widths must be a tuple of 5 whole numbers.*(64, 128)"),
         ({"hidden": (4096, 0)}, "hidden must be .*(4096, 0)"),
         ({"hidden": 4096}, "hidden must be .*4096"),
         ({"dropout": 1.0}, "dropout must be .*1.0"),

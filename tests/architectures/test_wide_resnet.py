@@ -50,7 +50,7 @@ def test_stage_shapes():
 
 
 def test_dropout_stands_between_the_two_convolutions():
-    model = unallocated(WideResNet, depth=10, width=1, dropout_rate=0.3)
+    model = unallocated(WideResNet, depth=10, width=1, dropout=0.3)
     found = [layer for layer in model.layers if isinstance(layer, layers.Dropout)]
     assert [layer.rate for layer in found] == [0.3] * 3
     assert model.get_layer("stage1_block1_conv2").input is found[0].output
@@ -63,7 +63,7 @@ def test_dropout_stands_between_the_two_convolutions():
         ({"depth": 20}, r"depth must be 6n \+ 4 with n at least 1: 10, 16, 22"),
         ({"width": 0}, "width must be a whole number, at least 1. Received: 0"),
         ({"width": 2.5}, "width must be a whole number"),
-        ({"dropout_rate": 30}, "dropout_rate must be a number from 0 to below 1. Received: 30"),
+        ({"dropout": 30}, "dropout must be a number from 0 to below 1. Received: 30"),
     ],
 )
 def test_bad_arguments(arguments, message):
