@@ -53,8 +53,9 @@ bench: setup  ## time the kit on this machine, a quarter of an hour (PAIRS=3: a 
 bench-grading: setup  ## time `course grade` beside `nbgrader autograde` (an hour)
 	$(BIN)/python benchmarks/grading.py
 
-clean:  ## delete what can be made again, except .venv
-	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
+clean:  ## delete what can be made again, except .venv and interrupted trainings (build/train)
+	find build -mindepth 1 -maxdepth 1 -not -name train -exec rm -rf {} + 2>/dev/null || true
+	rm -rf dist .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 # --- environments

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import platform
 import shlex
 import sys
@@ -147,6 +148,7 @@ def write(
 ) -> None:
     """Writes FOLDER/NAME.md with the machine and the command of SCRIPT.py (NAME.py), and prints it."""
     machine = report()
+    load = f" Load average at the end: {os.getloadavg()[2]:.1f}." if hasattr(os, "getloadavg") else ""
     where = machine.gpus[0] if machine.gpus else f"{machine.cores} CPU cores ({processor()}), no GPU"
     versions = ", ".join(f"{package} {version}" for package, version in machine.packages.items())
     top = [
@@ -154,7 +156,7 @@ def write(
         "",
         f"Measured by `{shlex.join(['python', f'benchmarks/{script or name}.py', *sys.argv[1:]])}` on "
         f"{date.today().isoformat()}: {where}, {machine.platform}, Python {platform.python_version()}, "
-        f"backend {machine.backend}, {versions}.",
+        f"backend {machine.backend}, {versions}.{load}",
         "",
     ]
     folder.mkdir(parents=True, exist_ok=True)

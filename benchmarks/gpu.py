@@ -6,7 +6,8 @@
 
 Needs this repository, Keras, JAX (with its SciPy) and NumPy; beside it PyTorch and timm, where installed.
 Each part writes its page, benchmarks/results/gpu-PART.md; what fails stands there, and the next
-part goes on. Only `--tiny` on a processor was ever run, beside PyTorch too: nothing on a GPU.
+part goes on. Only `--tiny` on a processor was ever run (also in `make test-jax`), beside PyTorch too: nothing
+on a GPU.
 """
 
 import os

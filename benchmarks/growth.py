@@ -24,7 +24,8 @@ from course_lib.plotting.style import COLORS, compact
 BATCH = 16
 BASE = {"depth": 16, "width": 2, "size": 32}
 SERIES = {"depth": (10, 16, 22, 28, 40), "width": (1, 2, 3, 4, 6), "size": (16, 24, 32, 48, 64)}
-NOTE = """MACs are those of one image, forward; memory is what `accounting.training_memory` estimates for a
+NOTE = """Networks: WideResNet, 10 classes. A step is forward, backward and SGD with momentum on 16 images.
+MACs are those of one image, forward; memory is what `accounting.training_memory` estimates for a
 step, not a measurement. Medians over rounds with their 95 % intervals. A slope of 1 means that the time grows
 as the computation does; below 1, the larger network uses the machine better, or part of the time does not
 depend on the computation."""

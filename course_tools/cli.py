@@ -126,7 +126,7 @@ def grade(
     seconds: Annotated[float, typer.Option(help="Most time of a cell.", min=1)] = 60,
     memory: Annotated[float, typer.Option(help="Most memory of a submission, in GB.", min=0.5)] = 2.5,
 ) -> None:
-    """Grade students' notebooks into DIR: grades.csv, a page for each student, a summary, a gradebook."""
+    """Grade students' notebooks: the folder of --out gets grades.csv, pages, a summary and a gradebook."""
     from .grading.limits import Limits
     from .grading.run import grade as grade_all
 

@@ -1,12 +1,19 @@
-"""Takes the README's pictures from the built lessons: `python docs/pictures.py`.
+"""Makes the README's pictures: `python docs/pictures.py`.
 
-A picture is found by the beginning of its alternative text, so the README shows what a lesson really drew.
+Most come from the built lessons, found by the beginning of their alternative text, so that they are what a
+lesson really drew. `cifar10.png` is drawn here, from data/measured/cifar10.csv and data/published.csv.
 """
 
 import base64
+import csv
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
+
+import course_lib
+from course_lib import claims
+from course_lib.plotting import COLORS
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = {  # file in docs/pictures -> lesson, beginning of the alternative text
@@ -34,8 +41,44 @@ def picture(lesson: str, beginning: str) -> bytes:
     return base64.b64decode(found[0])
 
 
+def beside_the_papers(path: Path) -> None:
+    """Draws the error on CIFAR-10 that was measured beside the published one, a line for each network."""
+    with open(ROOT / "data" / "measured" / "cifar10.csv", newline="", encoding="utf-8") as file:
+        measured = {row["network"]: row for row in csv.DictReader(file)}
+    families = ("ResNet", "WRN")
+    published = [
+        row for row in claims.published() if row["cifar10_error"] and row["name"].startswith(families)
+    ]
+    rows = [row for row in published if row["params"] and row["name"] == row["builder"]]
+    rows.sort(key=lambda row: row["params"])
+    with plt.style.context(Path(course_lib.__file__).with_name("course.mplstyle")):
+        figure, ax = plt.subplots(figsize=(8, 0.6 + 0.38 * len(rows)))
+        labelled = False
+        for line, row in enumerate(rows):
+            ax.plot(row["cifar10_error"], line, "o", color=COLORS["blue"], label="" if line else "published")
+            if mine := measured.get(row["name"]):
+                error = float(mine["error"])
+                ax.plot([row["cifar10_error"], error], [line, line], color="#B3B3B3", zorder=0)
+                style = {"marker": "D", "color": COLORS["vermillion"], "linestyle": ""}
+                ax.plot(error, line, label="" if labelled else "measured with this kit", **style)
+                labelled = True
+                told = (
+                    f"{mine['epochs']} of {mine['paper_epochs']} epochs; {mine['source'].partition(', ')[2]}"
+                )
+                ax.text(error, line - 0.2, f"{error} %: {told}", ha="right", va="bottom", fontsize=9)
+        ax.set_yticks(range(len(rows)), [f"{row['name']}, {row['params'] / 1e6:.2g} M" for row in rows])
+        ax.set(
+            ylim=(len(rows) - 0.5, -0.9), xlim=(0, None), xlabel="error on the test images of CIFAR-10 (%)"
+        )
+        ax.legend(loc="lower right")
+        figure.savefig(path)
+        plt.close(figure)
+
+
 if __name__ == "__main__":
     for name, place in PICTURES.items():
         (ROOT / "docs" / "pictures").mkdir(exist_ok=True)
         (ROOT / "docs" / "pictures" / name).write_bytes(picture(*place))
         print(f"docs/pictures/{name}")
+    beside_the_papers(ROOT / "docs" / "pictures" / "cifar10.png")
+    print("docs/pictures/cifar10.png")

@@ -10,6 +10,7 @@ import math
 import subprocess
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -137,6 +138,14 @@ def test_growth_writes_table_and_picture(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "growth.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_he_draws_glorots_numbers_only_inside():
+    zoo, he = script("zoo"), keras.initializers.HeNormal(seed=0)
+    with zoo.glorot():
+        inside = np.abs(keras.ops.convert_to_numpy(he((50, 100))))
+    assert 0.19 < inside.max() < (6 / 150) ** 0.5 + 1e-6, "uniform between plus and minus sqrt(6 / (fans))"
+    assert np.abs(keras.ops.convert_to_numpy(he((50, 100)))).max() > 0.3
+
+
 def test_both_sides_convolve_the_same():
     convolution = script("convolution")
     for what, shape, _, ours, other in convolution.cases():
@@ -180,3 +189,20 @@ def test_first_cell_runs_in_a_kernel_of_its_own(tmp_path):
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()  # and it has ended
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         start.first_cell("1 / 0")
+
+
+if keras.backend.backend() == "jax":  # in `make test-jax`
+
+    def test_the_gpu_script_tries_itself_on_a_processor(monkeypatch, capsys):
+        gpu, arguments = script("gpu"), ["--tiny", "--only", "correctness", "--pairs", "2"]
+        gpu.main(arguments)
+        rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+        assert len(rows) == 2 and all("| yes |" in row for row in rows)
+        monkeypatch.setattr(gpu, "TOLERANCE", 0.0)  # nothing is as near as that
+        with pytest.raises(SystemExit, match="correctness is not right"):
+            gpu.main(arguments)
+
+    def test_the_gpu_script_times_a_network(capsys):
+        script("gpu").main(["--tiny", "--only", "resnet20", "--pairs", "2"])
+        said = capsys.readouterr().out
+        assert "training, 4 images of 32x32" in said and "inference, 4 images of 32x32" in said

@@ -6,6 +6,7 @@ TensorFlow in `make test`, JAX in `make test-jax`.
 
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -113,6 +114,48 @@ def test_batch_statistics_are_the_whole_batchs_on_jax_and_a_parts_on_tensorflow(
 def test_a_batch_that_cannot_be_shared_equally_is_refused_before_it_trains_on_another_loss(together):
     assert together["refused by fit"].startswith("37 training images in batches of 8: a batch of 5 cannot be")
     assert "shared equally by 2 devices" in together["refused by model.fit"]
+
+
+ALONE = """
+import json, os
+import keras, numpy as np
+from contextlib import nullcontext
+from course_lib import devices
+
+own, many = json.loads(os.environ["OWN"])  # this process, of how many
+if many > 1:
+    keras.distribution.initialize(os.environ["ADDRESS"], many, own)
+rng = np.random.default_rng(0)
+images, labels = rng.random((32, 6), dtype="float32"), rng.integers(0, 3, 32)
+with devices.data_parallel() if many > 1 else nullcontext():
+    keras.utils.set_random_seed(1)
+    net = [keras.layers.Dense(8, "relu"), keras.layers.Dense(3, "softmax")]
+    model = keras.Sequential([keras.Input((6,)), *net])
+    model.compile(keras.optimizers.SGD(0.5), "sparse_categorical_crossentropy")
+    part = {"batch_size": 8 // many, "epochs": 2, "shuffle": False, "verbose": 0}
+    print(json.dumps(model.fit(images[own::many], labels[own::many], **part).history["loss"]))
+"""
+
+
+if keras.backend.backend() == "jax":  # Keras' fit fails in TensorFlow's strategy: docs/devices.md
+
+    def test_two_processes_have_the_losses_of_one():
+        """As docs/devices.md describes it for several machines; 8 images a step, 4 in each process."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+
+        def start(own: int, many: int) -> subprocess.Popen:
+            environment = os.environ | {"OWN": json.dumps([own, many]), "ADDRESS": address}
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+            return subprocess.Popen([sys.executable, "-c", ALONE], env=environment, **pipes)
+
+        running = [start(0, 1), start(0, 2), start(1, 2)]
+        ended = [process.communicate(timeout=180) for process in running]
+        assert all(process.returncode == 0 for process in running), ended
+        alone, *both = (json.loads(out.splitlines()[-1]) for out, _ in ended)
+        assert alone[1] < alone[0]
+        np.testing.assert_allclose(both, [alone, alone], atol=1e-5)
 
 
 def test_one_device_shares_with_nobody():

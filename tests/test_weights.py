@@ -1,6 +1,7 @@
 """The kit's trained networks: verified, rebuilt with the outputs and the accuracy that their cards state."""
 
 import shutil
+import tomllib
 import warnings
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from course_lib import datasets, training, weights
+from course_lib.accounting import totals
 from course_lib.paths import data_path
 
 # Networks whose test images need no download, or were downloaded.
@@ -125,12 +127,26 @@ def test_weights_that_float16_cannot_hold_are_refused(value):
 
 
 @pytest.mark.parametrize("name", weights.available())
-def test_the_readme_states_the_error_of_the_card(name):
+def test_the_readme_states_what_the_card_says(name):
     lines = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8").splitlines()
     [cells] = [line.split("|") for line in lines if line.startswith(f"| `{name}`")]
-    stated = cells[4].strip().removesuffix(" %")
-    error = 100 * (1 - weights.card(name)["results"]["test_accuracy"])
-    assert stated == f"{error:.{len(stated.partition('.')[2])}f}"
+    _, _, images, parameters, error, *_ = (cell.strip() for cell in cells)
+    card, stated = weights.card(name), error.partition(" %")[0]
+    assert stated == f"{100 * (1 - card['results']['test_accuracy']):.{len(stated.partition('.')[2])}f}"
+    assert parameters == f"{totals(training.pretrained(name)).trainable_params:,}"
+    if "epochs" in images:
+        assert f"{len(card['history'])} epochs" in images
+
+
+@pytest.mark.parametrize("name", weights.available())
+def test_the_recipe_makes_this_network(name):
+    """Its card came from the recipe in the repository, and not from another one."""
+    path = Path(__file__).parents[1] / "data" / "recipes" / f"{name}.toml"
+    recipe, card = tomllib.loads(path.read_text(encoding="utf-8")), weights.card(name)
+    defaults = {"seed": 0, "rate": {"kind": "constant"}, "augmentation": None, "precision": "float32"}
+    assert card["network"] == recipe["network"] and card["arguments"] == recipe.get("arguments", {})
+    assert card["dataset"] == {"name": name.rpartition("-")[2]} | recipe.get("data", {})
+    assert defaults | card["training"] == defaults | recipe["training"]
 
 
 @pytest.mark.parametrize("name", weights.available())

@@ -4,11 +4,13 @@ import csv
 import io
 import json
 
+import keras
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from course_lib import datasets, weights
+from course_tools import train as train_module
 from course_tools.cli import app
 from course_tools.errors import CourseError
 from course_tools.project import Project
@@ -136,6 +138,46 @@ def test_what_is_stored(project, tmp_path, monkeypatch):
     model = weights.pretrained("lenet5-digits")
     assert [layer.name for layer in model.layers[:3]] == ["image", "normalize", "C1"]  # no augmentation
     assert np.abs(weights.probe(model) - card["probe"]).max() < 1e-6
+
+
+BESIDE_THE_PAPER = """
+network = "ResNet20"
+paper_epochs = 164
+store_weights = false
+
+[training]
+epochs = 1
+batch_size = 16
+optimizer = { class_name = "SGD", config = { learning_rate = 0.1 } }
+precision = "mixed_bfloat16"
+"""
+
+
+def test_a_network_of_a_paper_stands_beside_it_and_need_not_be_stored(project, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    few = datasets.Split(rng.random((16, 32, 32, 3), dtype="float32"), np.arange(16) % 10)
+    names = tuple("abcdefghij")
+    images = datasets.Dataset(few, few, few, names, "random numbers", "cifar10")
+    monkeypatch.setattr(datasets, "load", lambda name, **options: images)
+    (tmp_path / "data" / "recipes" / "resnet20-cifar10.toml").write_text(BESIDE_THE_PAPER)
+    card = train("resnet20", "cifar10", project)
+    assert not (tmp_path / "data" / "weights").exists() and not (project.measured / "weights.csv").exists()
+    assert json.loads((project.measured / "resnet20-cifar10.json").read_text())["results"] == card["results"]
+    with open(project.measured / "cifar10.csv", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert (row["parameters"], row["paper_error"]) == ("269722", "8.75")
+    assert (row["epochs"], row["paper_epochs"], row["schedule"]) == ("1", "164", "shortened")
+    assert row["precision"] == "mixed_bfloat16" and row["source"] == "random numbers"
+    assert float(row["error"]) == pytest.approx(100 * (1 - card["results"]["test_accuracy"]), abs=0.01)
+    assert keras.config.dtype_policy().name == "float32", "results are computed in full"
+
+
+def test_weights_too_large_to_ship_are_refused_before_the_first_epoch(project, monkeypatch):
+    monkeypatch.setattr(train_module, "LARGEST", 100_000)
+    begun = []
+    with pytest.raises(CourseError, match="at most 100,000 are shipped. With `store_weights = false`"):
+        train("lenet5", "digits", project, on_epoch=begun.append)
+    assert begun == []
 
 
 def test_another_recipe_does_not_go_on_with_the_state_of_the_old_one(project, tmp_path):
