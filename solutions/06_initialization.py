@@ -109,7 +109,7 @@ fig, axes = plt.subplots(2, 1, figsize=(9, 1.9))
 for ax, (name, scheme) in zip(axes, {"constant": "constant", "random": "xavier"}.items()):
     init.initialize(shallow, scheme, rng=seed())
     run = training.fit(shallow, train, epochs=pick(quick=8, full=1), label=name, seed=seed())
-    units = init.weight_layers(shallow)[0].get_weights()[0].T.reshape(16, SIDE, SIDE)
+    units = init.kernel_layers(shallow)[0].get_weights()[0].T.reshape(16, SIDE, SIDE)
     if name == "constant":
         distinct = len(np.unique(units.round(4), axis=0))
     row = np.pad(units, ((0, 0), (0, 0), (0, 2)), constant_values=np.nan)  # two empty columns behind each
@@ -508,7 +508,7 @@ compiled(tanh_net, keras.optimizers.SGD(0.03, momentum=0.9))
 tanh_runs = {}
 for name, factor in {"0.01*randn": 0.64, "Xavier": 1.0, "0.05*randn": 3.2}.items():
     init.initialize(tanh_net, "xavier", rng=seed())
-    for layer in init.weight_layers(tanh_net):
+    for layer in init.kernel_layers(tanh_net):
         layer.kernel.assign(factor * layer.kernel)
     init.rewind(tanh_net, current(tanh_net))  # forget the momentum of the last run
     tanh_runs[name] = training.fit(tanh_net, train, epochs=pick(quick=10, full=1), label=name, seed=seed())

@@ -152,7 +152,7 @@ def test_initialize_fills_kernels_and_empties_biases():
     inner.layers[0].bias.assign(np.ones(60))
     model.layers[1].gamma.assign(np.full(60, 7.0))
     init.initialize(model, "normal", std=2.0, rng=5)
-    first, second = init.weight_layers(model)
+    first, second = init.kernel_layers(model)
     assert numbers(first.kernel).std() == pytest.approx(2, rel=0.05)
     assert numbers(second.kernel).std() == pytest.approx(2, rel=0.05)
     assert not numbers(first.bias).any() and np.all(numbers(model.layers[1].gamma) == 7)
@@ -273,7 +273,7 @@ def test_weight_gradients_of_a_training_step_use_the_statistics_of_the_batch():
 def test_statistics_of_a_model():
     model, x = small_convnet(), images()
     rows = init.model_statistics(model, x, np.zeros(len(x), int))
-    assert [row.layer for row in rows] == [layer.name for layer in init.weight_layers(model)]
+    assert [row.layer for row in rows] == [layer.name for layer in init.kernel_layers(model)]
     h = np.maximum(numbers(ops.conv(x, model.layers[0].kernel, padding="same")), 0)
     assert (rows[0].mean, rows[0].std) == (
         pytest.approx(h.mean(), rel=1e-3),
@@ -291,7 +291,7 @@ def test_statistics_of_a_model():
 def sums_of(model, x):
     """Outputs before the activation, computed apart from the model's own calls."""
     found = []
-    for layer in init.weight_layers(model):
+    for layer in init.kernel_layers(model):
         if isinstance(layer, layers.Dense):
             x = x.reshape(len(x), -1) @ numbers(layer.kernel) + numbers(layer.bias)
         else:
@@ -315,13 +315,13 @@ def test_lsuv_gives_unit_variance_before_each_activation(fused):
 
 def test_lsuv_leaves_the_layers_as_they_were():
     model = small_convnet()
-    activations = [layer.activation for layer in init.weight_layers(model)]
+    activations = [layer.activation for layer in init.kernel_layers(model)]
     init.lsuv(model, images())
-    assert [layer.activation for layer in init.weight_layers(model)] == activations
+    assert [layer.activation for layer in init.kernel_layers(model)] == activations
     assert all("call" not in vars(layer) for layer in model.layers)
     with pytest.raises(ValueError, match="one value for every image"):
         init.lsuv(model, np.zeros((4, 6, 6, 2)))
-    assert [layer.activation for layer in init.weight_layers(model)] == activations
+    assert [layer.activation for layer in init.kernel_layers(model)] == activations
     assert all("call" not in vars(layer) for layer in model.layers)
 
 
@@ -353,7 +353,7 @@ def test_data_dependent_layers_get_the_same_pace_and_compute_the_same():
     assert numbers(model(x)) == pytest.approx(before, rel=1e-3, abs=1e-3)
 
     rng = RNG(2)
-    for layer in init.weight_layers(model):
+    for layer in init.kernel_layers(model):
         rng.standard_normal(tuple(layer.kernel.shape))  # the same noise as in the function
     noise = rng.standard_normal((len(x), 4)).astype("float32")
     shapes = [tuple(w.shape) for w in model.trainable_variables]

@@ -56,7 +56,7 @@ def SqueezeNet(
     bypass: str | None = None,
     squeeze_ratio: float = 0.125,
     width: float = 1.0,
-    strides: int = 2,
+    stem_strides: int = 2,
     dropout: float = 0.5,
 ):
     """Conv 7x7/2, fire2 to fire9 with 3x3/2 max pooling after 1, 4 and 8, conv 1x1, the mean of 1000 maps.
@@ -75,7 +75,7 @@ def SqueezeNet(
             "complex", where the other four do so, too, through a 1x1 convolution (figure 2).
         squeeze_ratio: maps after squeezing as a share of those after expanding (section 5.2).
         width: factor for all numbers of filters.
-        strides: of conv1; 1 for small images.
+        stem_strides: of conv1; 1 for small images.
         dropout: share of fire9's outputs that training sets to 0.
 
     Returns:
@@ -93,14 +93,16 @@ def SqueezeNet(
     one_of("bypass", bypass, [None, "simple", "complex"])
     number("squeeze_ratio", squeeze_ratio, at_most=1.0)
     number("width", width)
-    whole_number("strides", strides)
+    whole_number("stem_strides", stem_strides)
     rate("dropout", dropout)
 
     filters, kernel_size, pools = VERSIONS[version]
     # 8x8 maps after conv1 are pooled to 4x4, 2x2 and 1x1.
-    large_enough(image.shape[1:], 7 * strides + kernel_size, "With strides=1 conv1 keeps small images large.")
+    large_enough(
+        image.shape[1:], 7 * stem_strides + kernel_size, "With stem_strides=1 conv1 keeps small images large."
+    )
 
-    x = layers.Conv2D(_scaled(filters, width), kernel_size, strides, **RELU, name="conv1")(image)
+    x = layers.Conv2D(_scaled(filters, width), kernel_size, stem_strides, **RELU, name="conv1")(image)
     x = CeilMaxPooling2D(3, 2, name="pool1")(x)
     for i, expanded in enumerate(EXPANDED, 2):
         expanded = max(2, _scaled(expanded, width))
@@ -139,5 +141,5 @@ SqueezeNetSmall = variant(
     input_shape=(32, 32, 3),
     classes=10,
     version="1.1",
-    strides=1,
+    stem_strides=1,
 )

@@ -13,7 +13,7 @@
 
 from .data import data_dependent, lsuv
 from .residual import ScalarBias, ScalarScale, fixup
-from .schemes import SCHEMES, draw, fans, initialize, weight_layers
+from .schemes import SCHEMES, draw, fans, initialize, kernel_layers
 from .statistics import (
     LayerStatistics,
     backpropagate,
@@ -48,5 +48,5 @@ __all__ = [
     "rewind",
     "statistics",
     "weight_gradients",
-    "weight_layers",
+    "kernel_layers",
 ]

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from .schemes import Random, initialize, weight_layers
+from .schemes import Random, initialize, kernel_layers
 from .statistics import gradients_of
 
 
@@ -18,7 +18,7 @@ def _layer_by_layer(
     `adjust(layer, sums)` receives the layer and a function that computes its output before the activation,
     for what the layers before it, already changed, really put out.
     """
-    layers = weight_layers(model)
+    layers = kernel_layers(model)
 
     def adjusting(layer, call):
         def call_adjusted(x, **kwargs):
@@ -123,7 +123,7 @@ def data_dependent(
     True
     """
     rng = np.random.default_rng(rng)
-    layers = weight_layers(model)
+    layers = kernel_layers(model)
     if no_bias := [layer.name for layer in layers if not layer.use_bias]:
         raise ValueError(f"Layer {no_bias[0]!r} has no bias; this scheme sets one for each channel.")
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import unknown
 from ..layers.base import FreeLayer
-from .schemes import Random, draw, weight_layers
+from .schemes import Random, draw, kernel_layers
 
 
 @keras.saving.register_keras_serializable("course_lib")
@@ -62,7 +62,7 @@ def fixup(
     True
     """
     rng = np.random.default_rng(rng)
-    names = [layer.name for layer in weight_layers(model)]
+    names = [layer.name for layer in kernel_layers(model)]
     for name in [name for branch in branches for name in branch] + ([head] if head else []):
         if name not in names:
             raise unknown("weight layer", name, names)

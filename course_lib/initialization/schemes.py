@@ -126,20 +126,20 @@ def draw(shape: Sequence[int], scheme: str, *, rng: Random = 0, **options) -> np
     return function(tuple(shape), np.random.default_rng(rng), **options).astype("float32")
 
 
-def weight_layers(model: keras.Model) -> list[keras.Layer]:
+def kernel_layers(model: keras.Model) -> list[keras.Layer]:
     """The layers with a kernel that this module can fill (dense and 2-D convolution), in the graph's order.
 
     Raises:
         ValueError: a layer with a kernel of another kind, such as a depthwise or separable convolution.
 
     >>> model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3), keras.layers.Flatten()])
-    >>> [type(layer).__name__ for layer in weight_layers(model)]
+    >>> [type(layer).__name__ for layer in kernel_layers(model)]
     ['Conv2D']
     """
     found = []
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            found += weight_layers(layer)
+            found += kernel_layers(layer)
         elif isinstance(layer, (keras.layers.Dense, keras.layers.Conv2D)):
             found.append(layer)
         elif any(hasattr(layer, name) for name in ("kernel", "depthwise_kernel")):
@@ -157,7 +157,7 @@ def initialize(model: keras.Model, scheme: str, *, rng: Random = 0, **options) -
         options: of the scheme.
 
     Raises:
-        ValueError: as `draw` and `weight_layers`.
+        ValueError: as `draw` and `kernel_layers`.
 
     >>> model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(100), keras.layers.Dense(10)])
     >>> initialize(model, "normal", std=0.5)
@@ -165,7 +165,7 @@ def initialize(model: keras.Model, scheme: str, *, rng: Random = 0, **options) -
     0.5
     """
     rng = np.random.default_rng(rng)
-    for layer in weight_layers(model):
+    for layer in kernel_layers(model):
         layer.kernel.assign(draw(layer.kernel.shape, scheme, rng=rng, **options))
         if layer.use_bias:
             layer.bias.assign(np.zeros(layer.bias.shape))

@@ -14,7 +14,7 @@ from keras import ops
 
 from ..errors import unknown
 from ..visualization import input_gradient
-from .schemes import weight_layers
+from .schemes import kernel_layers
 
 # name: (activation of the input sum, slope of the activation at its output)
 _ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
@@ -345,7 +345,7 @@ def model_statistics(
     >>> model_statistics(model, np.ones((4, 2)))[0].mean
     2.0
     """
-    layers = weight_layers(model)
+    layers = kernel_layers(model)
     outputs = keras.Model(model.inputs[0], [layer.output for layer in layers])(images, training=False)
     gradient = {}
     if labels is not None:

@@ -135,7 +135,7 @@ def test_small_images():
         ({"bypass": "simpel"}, "Unknown bypass: 'simpel'. Did you mean 'simple'"),
         ({"squeeze_ratio": 2}, "squeeze_ratio must be a number above 0, at most 1"),
         ({"width": 0}, "width must be a number above 0"),
-        ({"strides": 1.5}, "strides must be a whole number"),
+        ({"stem_strides": 1.5}, "stem_strides must be a whole number"),
         ({"dropout": -0.5}, "dropout must be a number"),
     ],
 )
