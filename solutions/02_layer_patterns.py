@@ -137,6 +137,9 @@ for name, model in examples.items():
 Table(rows)
 
 # %% [markdown]
+# *Values to keep*: the numbers that all layers put out for one image, the image included; training needs them again on
+# the way back (2.7). Here each RELU is a layer of its own, so its output counts, too.
+#
 # *One CONV* has more parameters than *CONV, POOL*: without pooling its FC layer sees 16x16x12 numbers. A deeper network
 # can have fewer parameters (but here it has more multiply-adds). Section 4 trains all four.
 #
@@ -207,8 +210,9 @@ for ax, depth in zip(axes, (1, 2, 3)):
 plt.show()
 
 # %% [markdown]
-# One way leads from each corner, 49 from the centre. So a deep neuron looks mostly at the middle of its field; its
-# *effective* field is smaller than the numbers say (Luo et al. 2016). Leave room when you plan.
+# One way leads from each corner, 49 from the centre. So a deep neuron looks mostly at the middle of its field. (Take
+# care with a word: the slide calls the whole 7x7 the *effective receptive field*. Luo et al. 2016 give the same name to
+# the part that really counts, which is smaller.) Leave room when you plan.
 #
 # ### 2.3 Three small filters or one large one
 #
@@ -217,7 +221,7 @@ plt.show()
 # * one 7x7 layer: C filters of 7·7·C = **49C²** weights;
 # * three 3x3 layers: 3 · C filters of 3·3·C = **27C²** weights, 45 % fewer.
 #
-# Keras counts for a volume of 56x56x64, with padding:
+# Keras counts for a volume of 56x56x64, with padding (values to keep: without the input):
 
 # %%
 def row_of(depth, size, channels=64, side=56):
@@ -311,7 +315,7 @@ print("stride 2 = stride 1, then every second:", np.allclose(every_place[:, ::2,
 # washed away**. A pixel in the middle is read by nine windows, a corner pixel by one. Count again the ways from each
 # pixel, now to *all* neurons of the last layer:
 
-# %% alt="Two rows of four heat maps of a 15x15 image after 1, 2, 4 and 6 layers: how much each pixel counts. With padding the maps are bright and fade only at the very edge. Without padding a dark border grows from layer to layer until only a spot in the middle is bright."
+# %% alt="Two rows of four heat maps of a 15x15 image after 1, 2, 4 and 6 layers: how much each pixel counts. With padding the middle stays bright, and the edge fades over more pixels with each layer. Without padding a dark border grows from layer to layer until only a spot in the middle is bright."
 def influence(depth, padding):
     """Ways from each pixel to all neurons of the last layer, as a share of the centre's."""
     model = ways(depth, padding=padding)
@@ -584,7 +588,7 @@ def rule_breakers():
 
 # %% [markdown]
 # **Written down before the runs.** *Hypothesis*: each change makes it worse; 3x3 pooling least, since the lecture
-# calls it common. *Metric*: test loss minus the test loss of "the rules" (0: no difference). With 1,000 test images
+# calls it only slightly less common. *Metric*: test loss minus the test loss of "the rules" (0: no difference). With 1,000 test images
 # accuracies are too coarse. *Stopping rule*: 8 epochs, the last one counts. *Would count against a rule*: runs on
 # both sides of 0. The number of filters was chosen with "the rules" alone; the batch size was changed once, for the
 # reason told below.
@@ -623,8 +627,9 @@ RULES = {  # finding, band, claim, verdict
 fig, ax = plt.subplots(figsize=(8.5, 3.4))
 for line, (name, (key, band, claim, verdict)) in enumerate(RULES.items()):
     extra = broken[name] - broken["the rules"]
-    band = pick(quick=band, full=(-1.0, 1.0))  # full: wide, to be set from five seeds
-    finding(f"{key}_extra_loss", extra, band=band, claim=claim, verdict=verdict, source=shapes.source)
+    band = pick(quick=band, full=(-1.0, 1.0))  # full: run once, so the band is wide and gives no verdict
+    finding(f"{key}_extra_loss", extra, band=band, claim=claim,
+            verdict=pick(quick=verdict, full="unresolved"), source=shapes.source)  # fmt: skip
     stored = measured("02_layer_patterns", f"{key}_extra_loss")
     for profile, paint in {"quick": "blue", "full": "purple"}.items():
         values = [row["value"] for row in stored if row["profile"] == profile]
@@ -646,8 +651,8 @@ plt.show()
 #   12 and 24. That may be a part of the reason.)
 # * **Max or average**, **5x5 windows**: on both sides of zero, left open. The lecture calls windows larger than 3 too
 #   lossy. With stride 2 ours keep as many values as 2x2, only from windows that overlap; and there are only two POOLs.
-# * **3x3 windows** are mostly a little *better*, in one run a little worse: left open. The lecture calls them less common, not
-#   worse; that they are worse was our own hypothesis.
+# * **3x3 windows** are *better* in nine of ten runs, by up to 0.27, and a little worse in one: left open. The lecture
+#   calls them slightly less common, not worse; that they are worse was our own hypothesis.
 #
 # A trap, and we fell into it: our first version (its runs are not stored) had batches of 64, a quarter of the steps, and
 # every broken rule looked bad. Trained on, most of those networks caught up: they had only learned more slowly. Try it,
@@ -683,7 +688,7 @@ scattered = [place(digits.train.images, *random.integers(0, 9, (2, count))) for 
 canvases = datasets.Split(np.concatenate(scattered), np.tile(digits.train.labels, copies))
 everywhere = [(top, left) for top in range(9) for left in range(9)]
 
-# %% trained alt="Two heat maps of nine by nine places, with a digit's accuracy at each place. With padding it is nearly the same everywhere, 90 to 95 %. Without padding it is 85 % in the middle, falls towards the border and is lowest in the four corners, near 50 %."
+# %% trained alt="Two heat maps of nine by nine places, with a digit's accuracy at each place. With padding it is nearly the same everywhere, 89 to 96 %, lowest in the top row. Without padding it is about 85 % in the middle, falls towards the border and is lowest in the four corners, near 50 %."
 moved = np.concatenate([place(digits.test.images[:1000], top, left) for top, left in everywhere])
 accuracy = {}
 for padding in ("same", "valid"):
@@ -708,17 +713,17 @@ axes[0].set_ylabel("moved down (pixels)")
 fig.colorbar(shown, ax=axes, label="test accuracy (%)")
 plt.show()
 
-# %% trained alt="Dots for earlier runs with five seeds and two thread counts, and this run's value, inside the shaded band: in the corners the network with padding reads about 30 points more; in the full profile, the diamond, only 5."
+# %% trained alt="Dots for earlier runs with five seeds and two thread counts, and this run's value, inside the shaded band: in the corners the network with padding reads 20 to 40 points more, in this run 40; in the full profile, the diamond, only 5."
 gain = accuracy["same"] - accuracy["valid"]
 corners, centre = gain[::8, ::8].mean(), gain[3:6, 3:6].mean()
-note = {"unit": "points", "source": digits.source}
+note = {"unit": "points", "source": digits.source, "verdict": pick(quick="confirms", full="unresolved")}
 CORNERS = pick(quick=(12, 50), full=(0, 60))
 finding("padding_gain_in_corners", corners, band=CORNERS, **note,
         claim="Without padding the information at the borders is washed away.")  # fmt: skip
 finding("padding_gain_corners_minus_centre", corners - centre, band=pick(quick=(12, 42), full=(0, 50)), **note,
         claim="It is the border that suffers, more than the middle.")  # fmt: skip
 earlier = measured("02_layer_patterns", "padding_gain_in_corners")
-plotting.plot_finding(earlier, corners, CORNERS, unit="points", verdict="confirms",
+plotting.plot_finding(earlier, corners, CORNERS, unit="points", verdict=note["verdict"],
                       title="corners: accuracy with padding minus without")  # fmt: skip
 plt.show()
 

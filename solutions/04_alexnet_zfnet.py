@@ -248,10 +248,11 @@ plt.show()
 print("largest batch in 3 GB by this count:", largest_batch(paper, budget=3e9))
 
 # %% [markdown]
-# **By this count it fits**, with nearly a third to spare, even a batch of 210. But the count is the least that training
-# needs. A program that writes the windows of CONV2 as rows of a matrix (*im2col*, lesson 1) needs 0.9 GB for these
-# rows, and the card is full to the brim. So the slide's reason holds for a program with such buffers, not for the
-# network as such. (The paper says that networks too big for one card were trained on two. It does not say what its
+# **By this count it fits**, with nearly a third to spare, even a batch of 210. (Here 3 GB are 3·10⁹ bytes. Lesson 2
+# counts 3 GiB, 7 % more, as such cards really have: then 231 images fit.) But the count is the least that training needs.
+# A program that writes the windows of CONV2 as rows of a matrix (*im2col*, lesson 1) needs 0.9 GB for these rows, and the
+# card is nearly full: 93 % of 3 GiB. So the slide's reason holds for a program with such buffers, not for the network as
+# such. (The paper says that networks too big for one card were trained on two. It does not say what its
 # program kept in memory.)
 #
 # ### 2.5 Local response normalization
@@ -336,7 +337,7 @@ Table(rows, formats=dict.fromkeys(["red", "green", "blue"], "+.2f") | dict.fromk
 # most programs take √λ, which has the unit of a pixel. The library has both (`strength=`); we take √λ. The pictures
 # exaggerate, with σ = 0.5 in place of 0.1.
 
-# %% alt="Two rows of five pictures of a temple. Top: the photograph, then random windows cut out of it, some mirrored. Bottom: the photograph, then the same with a changed light: darker, brighter, yellowish, bluish."
+# %% alt="Two rows of five pictures of a temple. Top: the photograph, then random windows cut out of it, some mirrored. Bottom: the photograph, then the same in another light: orange and darker, a little darker, much darker, a little yellowish."
 scene = china[90:346, 160:416]  # 256x256x3
 draw = np.random.default_rng(3)
 crops = [scene[14:241, 14:241]]
@@ -347,7 +348,7 @@ for _ in range(4):
 lights = [crops[0]]
 for alpha in draw.normal(0, 0.5, size=(4, 3)):
     lights.append(np.clip(crops[0] + directions @ (alpha * np.sqrt(variances)), 0, 1))
-titles = ["photograph", *["crop, mirror"] * 4, "photograph", *["PCA colour"] * 4]
+titles = ["photograph", *["random crop"] * 4, "photograph", *["PCA colour"] * 4]
 plotting.image_grid(np.array(crops + lights), titles, columns=5, size=1.25)
 plt.show()
 
@@ -408,8 +409,8 @@ Table(rows, formats={"w after 200 steps": ".4f"})
 # ## 4 · See it: is ReLU several times faster?
 #
 # The paper shows a network of four convolutions on CIFAR-10, which reaches 25 % training error six times sooner with
-# ReLU than with tanh, each at its best rate. In lesson 3 ReLU was no faster than tanh on LeNet-5. Now with four
-# convolutions and momentum:
+# ReLU than with tanh, each at its best rate. In lesson 3, on small digits and each at its
+# best rate, ReLU was no faster than tanh on LeNet-5. Now with four convolutions and momentum:
 #
 # * **Hypothesis**: tanh needs at least twice as many epochs.
 # * **Metric**: epochs of tanh divided by epochs of ReLU, each at its best of three rates, until the mean training
@@ -566,8 +567,9 @@ finding(
 # than ReLU at the best of its own, with all five seeds. (In the stored run that is the largest rate for both; a still
 # larger one was not tried.) So the hypothesis was wrong here, and *several times faster* is no property of ReLU
 # alone: it belongs to a network, a task and a learning rate. The paper's experiment was on photographs, and so is our full
-# profile: on 6,000 of CIFAR-10 ReLU came to 40 % training error 2.9 times as fast, each at its best rate (one run; the
-# paper: six times, to 25 % on all 50,000). That run agrees with the lecture. Two more things speak for ReLU: it costs one
+# profile: on 6,000 of CIFAR-10 ReLU came to 40 % training error 2.9 times as fast, each at its best rate (one run, and a
+# lower limit if tanh did not arrive in its 15 epochs: only the ratio was stored; the paper: six times, to 25 % on all
+# 50,000). That run agrees with the lecture. Two more things speak for ReLU: it costs one
 # comparison, and it does not saturate, which counts in deep stacks (lesson 6).
 #
 # ## 5 · See it: do dropout and new colours close the gap?
@@ -700,8 +702,9 @@ finding(
 # PCA colour closes a smaller part, by 1 to 10 points, by seed. What it was made for stands in the last column: when
 # the light changes, the network that knows changed light loses 4 to 8 points less, with every seed.
 #
-# (A training loss that jumps up right after the rate drops is probably the momentum: the velocity still carries the
-# large steps of before, and the new small steps brake it only slowly.)
+# (The training losses jump in epoch 13, the first with the small rate. Momentum may be a part of the reason: the
+# velocity still carries the large steps of before, and the new small steps brake it only slowly. It is not all: in the
+# stored run the plain network's validation loss had jumped one epoch earlier, at the large rate. We did not test it.)
 #
 # ## 6 · See it: seven nets and their average
 #
@@ -766,8 +769,9 @@ finding(
 #
 # ### 7.1 What a stride of 4 does to fine structure
 #
-# In 2013 Zeiler and Fergus made AlexNet's features visible. In the first layer they found filters for very coarse
-# and for very fine structure and few between, some dead ones, and in the second layer ghost patterns. They blamed
+# In 2013 Zeiler and Fergus made AlexNet's features visible. For a map they took the nine strongest answers on the
+# validation images (the slide's *top 9 activations*) and led each of them back through the layers, down to the pixels
+# that caused it; they call this a *deconvolutional network*. In the first layer they found filters for very coarse and for very fine structure and few between, some dead ones, and in the second layer ghost patterns. They blamed
 # the large window and the stride of 4. Why? Take a test image whose rings become finer towards the edge. A filter
 # passes it on; the stride keeps every second or every fourth value.
 
@@ -860,7 +864,7 @@ def with_stem(window, stride, second_stride):
     ])  # fmt: skip
 
 
-# %% trained alt="Loss by epoch on training images and, dashed, validation images. The network with the fine stem starts above the one with the coarse stem; at the end their training losses are equal, and its validation loss is a little higher."
+# %% trained alt="Loss by epoch on training images and, dashed, validation images. The network with the fine stem starts above the one with the coarse stem; at the end its training loss is a little lower than that of the coarse stem, and its validation loss clearly higher."
 STEM_EPOCHS = pick(quick=12, full=20)
 stems = {"coarse": with_stem(11, 4, 1), "fine": with_stem(7, 2, 2)}
 untrained = {name: filters(network, "conv1") for name, network in stems.items()}
@@ -1033,9 +1037,11 @@ with check("volume_sizes") as c:
     )
     c.raises(ValueError, volume_sizes, 224, tower, hint="11 with stride 4 does not fit into 224: raise.")
     late = c.raises(
-        ValueError, volume_sizes, 40, [(1, 1, 0)] * 4 + [(3, 2, 0)], hint="(40 - 3) / 2 does not fit."
+        ValueError, volume_sizes, 42, [(1, 1, 0)] * 4 + [(4, 3, 0)], hint="(42 - 4) / 3 does not fit."
     )
     c.that("5" in str(late), hint="The error must say which layer, counted from 1: here it is layer 5.")
+    c.raises(ValueError, volume_sizes, 6, [(7, 1, 0)], hint="A window of 7 is larger than a volume of 6: raise.")
+    c.equal(volume_sizes(6, [(6, 1, 0)]), [6, 1], hint="A window as large as the volume fits once.")
 ### BEGIN HIDDEN TESTS
 assert volume_sizes(224, []) == [224]
 assert volume_sizes(225, [(7, 2, 0), (2, 2, 0)]) == [225, 110, 55]
@@ -1333,15 +1339,15 @@ findings_table()
 
 # %% trained alt="Dots by seed: ReLU's speed over tanh at the best rates, all left of the black line at 1; the diamond of the full profile far right, at 2.9. | Dots by seed: the gap closed by dropout, all right of the line at zero, from 4 to 15 points, the diamond at 17. | Dots by seed: what PCA colour saves in a new light, from 4 to 8 points, the diamond at 10. | Dots by seed: the errors saved by averaging, all between 20 and 35 percent, the diamond at 12. | Dots by seed: test loss of the fine stem over the coarse one, four seeds left of the line at 1, one right of it, and the diamond, too."
 saved = 100 * (1 - growing[-1] / growing[0])
-for name, live, key, title, neutral in [
-    ("alexnet_relu_gain_best_rate", relu_gain, "relu", "ReLU over tanh, each at its best rate (times)", 1),
-    ("alexnet_dropout_closes_gap", gap["plain"] - gap["dropout"], "dropout", "Gap closed by dropout (points)", 0),
+for name, live, key, title, unit, neutral in [
+    ("alexnet_relu_gain_best_rate", relu_gain, "relu", "ReLU's speed over tanh, each at its best rate", "times", 1),
+    ("alexnet_dropout_closes_gap", gap["plain"] - gap["dropout"], "dropout", "Gap closed by dropout", "points", 0),
     ("alexnet_color_helps_new_light", lost["plain"] - lost["PCA colour"], "cast",
-     "Saved in a new light by PCA colour (points)", 0),
-    ("alexnet_ensemble_gain", saved, "ensemble", "Fewer errors by averaging (%)", 0),
-    ("zfnet_fine_stem_loss", fine_loss / coarse_loss, "stem", "Loss of the fine stem over the coarse one", 1),
+     "Saved in a new light by PCA colour", "points", 0),
+    ("alexnet_ensemble_gain", saved, "ensemble", "Fewer errors by averaging", "%", 0),
+    ("zfnet_fine_stem_loss", fine_loss / coarse_loss, "stem", "Loss of the fine stem over the coarse one", "times", 1),
 ]:  # fmt: skip
-    ax = plotting.plot_finding(measured("04_alexnet_zfnet", name), live, BANDS[key], title=title)
+    ax = plotting.plot_finding(measured("04_alexnet_zfnet", name), live, BANDS[key], title=title, unit=unit)
     ax.axvline(neutral, color="black", lw=1)
     plt.show()
 

@@ -5,7 +5,7 @@
 #
 # In 2014 two researchers in Oxford took one kind of layer, a 3x3 convolution, and asked a single question:
 # **what happens if we change nothing but the depth?** They built six networks from 11 to 19 layers. The result came
-# second in that year's ImageNet contest, and its regular shape made it the network that everybody takes apart. That is
+# second in that year's ImageNet contest in classification and first in localization (where is the object?), and its regular shape made it the network that everybody takes apart. That is
 # what we do here. Where do its 138 million weights sit, where its memory, where its work? (The lecture's sum is wrong
 # in an instructive way.) How does a network for 224x224 pixels read a larger photograph? And does depth alone help?
 #
@@ -56,8 +56,9 @@ my_guess_best = None  # "A", "B", "D" or "E"
 #
 # ### 2.1 One stage
 #
-# All of VGG follows one rule: some 3x3 convolutions with padding 1 and stride 1, which change the depth of a volume and
-# not its size; then a 2x2 max pooling with stride 2, which halves the size and keeps the depth. That is a **stage**.
+# All of VGG follows one rule: some 3x3 convolutions with padding 1 and stride 1, which change the number of
+# channels of a volume and not its height and width; then a 2x2 max pooling with stride 2, which halves height and width
+# and keeps the channels. That is a **stage**.
 # Here is the third stage of VGG16, by hand:
 
 # %%
@@ -79,8 +80,9 @@ print(f"Keras counts {stage.count_params():,} parameters, by hand {by_hand:,}")
 #
 # ### 2.2 Six networks in one table
 #
-# Five stages with 64, 128, 256, 512 and 512 filters, then FC-4096, FC-4096 and FC-1000. Only the *number* of
-# convolutions in a stage differs from network to network. So the whole paper fits into six rows, and the library's
+# Five stages with 64, 128, 256, 512 and 512 filters, then FC-4096, FC-4096 and FC-1000. What differs from
+# network to network is the *number* of convolutions in a stage; besides, A-LRN adds one normalization, and three of C's
+# convolutions are 1x1. So the whole paper fits into six rows, and the library's
 # builder reads exactly these:
 
 # %%
@@ -176,7 +178,7 @@ ledger = [{"layer": short(cost.name), "volume": cost.output_shape, "values": cos
 whole = {key: sum(row[key] for row in ledger) for key in ("values", "weights", "multiply-adds")}
 Table([*ledger, {"layer": "total", **whole}])
 
-# %% alt="Three bar charts over the layers of VGG16. Values: highest in the first two convolutions, then falling in steps to nothing. Multiply-adds: spread over all convolutions, lowest in the first layer and in the last stage, almost nothing in the FC layers. Weights: almost nothing until the last stage, then one huge bar, FC6, with 74 percent."
+# %% alt="Three bar charts over the layers of VGG16. Values: highest in the first two convolutions, then falling in steps to nothing. Multiply-adds: spread over all convolutions, lowest in the first layer and in the last stage, almost nothing in the FC layers. Weights: at most 2 percent in any convolution, then one huge bar, FC6, with 74 percent, and two small ones."
 fig, axes = plt.subplots(3, 1, figsize=(8.5, 5.6), sharex=True)
 stages = ["grey", "sky", "blue", "green", "orange", "purple", "vermillion"]  # input, stages 1 to 5, FC
 part_of = [0 if c.kind == "InputLayer" else 6 if c.kind == "Dense" else int(c.name[5]) for c in costs]
@@ -414,7 +416,7 @@ claims.table(
 # Three more sentences need a word. *11.7 % → 7.3 %*, the step from 2013 to 2014: both numbers are right, but 11.7 was the
 # entry of the company Clarifai, not the ZFNet of the paper (14.8), and 7.3 are seven VGG networks together. One alone
 # that sees each image in one size makes 8.0 (*use ensembles for best results*, says the lecture). *VGG19 is
-# only slightly better*: yes, see 2.2. And lecture 6 says that the FC layers *can be removed with no loss of
+# only slightly better, more memory*: yes, 8.0 beside 8.1 %, for 9 % more values and 27 % more multiply-adds. And lecture 6 says that the FC layers *can be removed with no loss of
 # performance*: that we test now.
 
 # %% [markdown]
@@ -541,7 +543,7 @@ plt.show()
 #
 # A step towards such a task is the full profile: 20,000 photographs of CIFAR-10, and networks two to four times as wide.
 # In its one stored run (the diamonds) the loss of D lies 0.35 *below* that of A: there five more layers pay. That of E lies
-# 0.61 *above*: in ten epochs its 19 layers are not trained. One run is no proof, but it shows both sides of the matter.
+# 0.61 *above*, perhaps because ten epochs are too few for its 19 layers (its training loss was not stored). One run is no proof, but it shows both sides of the matter.
 # How to train the deeper layers is next.
 #
 # ### 4.2 How does one start a network of 19 layers?
@@ -666,7 +668,7 @@ fig, axes = plt.subplots(1, 3, figsize=(8.5, 3.3))
 for ax, (name, canvas) in zip(axes, canvases.items()):
     ax.imshow(canvas[1], cmap="gray")
     ax.add_patch(plt.Rectangle((31.5, 31.5), 32, 32, fill=False, color=COLORS["orange"], lw=2))
-    ax.set_title(f"{name}: {agree[name]:.0f} % as alone", fontsize=10)
+    ax.set_title(f"{name}: {agree[name]:.0f} % same answer", fontsize=10)
     ax.axis("off")
 plt.show()
 
@@ -845,8 +847,9 @@ for name_, right_ in [("conv5-7", ((10, 6, 7), 420, 350)), ("maxpool", ((5, 3, 2
 # %% [markdown]
 # ### Exercise 4 · Dense evaluation (2 points)
 #
-# `model` takes images `(N, H, W, 3)`, a NumPy array, and returns a map of probabilities `(N, h, w, classes)`, as in
-# 2.6. Return the probabilities `(N, classes)`: the mean over all places of the map, for the image and for its **mirror
+# Call `model` as a function: `model(images)` takes a NumPy array `(N, H, W, 3)` and returns a map of probabilities
+# `(N, h, w, classes)`, as in 2.6. (`model.predict` does not work here: the check uses a stand-in that is no Keras model.)
+# Return the probabilities `(N, classes)`: the mean over all places of the map, for the image and for its **mirror
 # image** (left and right exchanged), and the mean of these two.
 
 # %% exercise="dense_evaluation" points=2
@@ -1038,7 +1041,7 @@ findings_table()
 # network must be started with care.
 #
 # These are the findings of easy digits. The last column of the table is the full profile's: the same experiments on 20,000
-# photographs of CIFAR-10, once (`COURSE_PROFILE=full`; an hour of one processor core).
+# photographs of CIFAR-10, once (`COURSE_PROFILE=full`; its time was not stored).
 #
 # What stayed of VGG: stacks of 3x3, stages that halve the size and double the filters, names like *conv4_3*, and its
 # features. The 4,096 values of FC7 describe an image so well that they serve for other tasks too (such transfer is the

@@ -19,16 +19,14 @@ lesson = Lesson("04_alexnet_zfnet")
         ("- window + 2 * padding", "- window", "both sides"),
         ("if room < 0 or room % stride:", "if False:", "does not fit into 224"),
         ("start=1", "start=0", "counted from 1"),
+        ("room < 0 or room % stride", "room % stride", "larger than a volume of 6"),
+        ("room < 0 or room % stride", "room <= 0 or room % stride", "as large as the volume fits once"),
+        ("layer {number}: {window} with stride {stride}", "{room / stride + 1} places:", "counted from 1"),
         ("return sizes\n", "sizes\n", "return"),
     ],
 )
 def test_volume_sizes_wrong(old, new, words):
     lesson.assert_hinted("volume_sizes", lesson.changed("volume_sizes", old, new), words)
-
-
-def test_volume_sizes_without_the_too_large_window_fails_the_hidden_tests():
-    answer = lesson.changed("volume_sizes", "room < 0 or room % stride", "room % stride")
-    assert lesson.state("volume_sizes", answer) == "failed"
 
 
 def test_volume_sizes_right_in_other_words():
