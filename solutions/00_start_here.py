@@ -202,7 +202,8 @@ finding(
 # dots and the squares show these runs; the star is yours, just now.
 
 # %% trained alt="Five dots, each in a square, between 0.966 and 0.977 inside the shaded band from 0.93 to 1, and a star for this run."
-plotting.plot_finding(measured("00_start_here", "start_digits_accuracy"), accuracy, (0.93, 1.0))
+runs = measured("00_start_here", "start_digits_accuracy")
+plotting.plot_finding(runs, accuracy, (0.93, 1.0), title="LeNet-5 on handwritten digits", unit="share read rightly")
 plt.show()
 
 # %% [markdown]

@@ -237,8 +237,8 @@ Table(rows, ["stage", "blocks", "t", "window", "output", "parameters", "MACs", "
 #
 # The slide scales B0 to about four times its FLOPS, in four ways: d = 4, w = 2, r = 2, or compound with d = 1.4,
 # w = 1.2, r = 1.3. Here they are from their real graphs. Blue, upwards: the side of the maps, drawn as its logarithm.
-# Orange, downwards: how many maps, the same way. To the right: the layers. The dotted lines show how high and how deep
-# B0 is. M: million parameters.
+# Orange, downwards: how many maps, the same way. To the right: the layers. The upper dotted line marks B0's
+# image (224 pixels), the lower one its largest number of maps (1,280). M: million parameters.
 
 # %%
 SLIDE = {
@@ -254,13 +254,13 @@ graphs = {
 }
 slide_macs = {name: totals(graph).macs for name, graph in graphs.items()}
 
-# %% alt="Five silhouettes of networks on one scale, with dotted lines at B0's height and depth. Scaled by width the orange lower part reaches one step below the line. Scaled by resolution the blue upper part reaches one step above the line. The compound network is longer than B0 and reaches a little above and below the lines. Scaled by depth the network is four times as long as B0, with the same height and depth."
+# %% alt="Five silhouettes of networks on one scale, with dotted lines at 224 pixels and at 1,280 maps, the largest of B0. Scaled by width the orange lower part reaches one step below its line. Scaled by resolution the blue upper part reaches one step above its line. The compound network is longer than B0 and reaches a little above and below the lines. Scaled by depth the network is four times as long as B0, as high, and only its last blocks reach a little below the lower line."
 fig, ax = plt.subplots(figsize=(9, 4.3), layout="none")
 ax.set_position((0, 0, 1, 1))
 ax.set(xlim=(0, 648), ylim=(-310, 0))
 zoom = 1.05
 ax.axis("off")
-steps = [4.2 * zoom * (np.log2(size) + 0.6) for size in (224, 1280)]  # B0's height and depth in the drawing
+steps = [4.2 * zoom * (np.log2(size) + 0.6) for size in (224, 1280)]  # where 224 pixels and 1,280 maps end in the drawing
 x, y = 12, -92
 for name in ("B0", "width, w = 2", "resolution, r = 2", "compound", "depth, d = 4"):
     if name.startswith("depth"):
@@ -324,7 +324,8 @@ for name, shift in {"VGG16": (6, 5), "NASNetLarge": (-26, 9)}.items():
     name_on_chart(ax, atlas[name], name, shift)
 for row in family:
     name_on_chart(ax, row, row["name"][-2:], (-4, -15), color=red)
-ax.set(xlabel="billions of MACs for one image", ylabel="ImageNet top-1 error (%)", title="Published errors, counted MACs")
+ax.set(xlabel="billions of MACs for one image", ylabel="ImageNet top-1 error (%)", title="Published errors, counted MACs",
+       ylim=(14.6, 32.4))  # fmt: skip
 ax.set_xticks([0.3, 1, 3, 10, 30], ["0.3", "1", "3", "10", "30"])
 ax.minorticks_off()
 ax.legend()
@@ -506,7 +507,7 @@ for name in ("depth", "resolution"):
     models[name], histories[name], results[name] = train(residual_net, name, SCALED[name])
 Table([results[name] for name in SCALED])
 
-# %% trained alt="Left: the training loss falls over five epochs, fastest for width, then compound, depth and base; for resolution it falls slowest and stays far above the others. Right: loss on the test images over MACs. The base lies at 0.46 million; of the four large networks at about 1.8 million width is lowest, compound and depth a little higher, resolution far above even the base."
+# %% trained alt="Left: the training loss falls over five epochs, fastest for width, then compound, depth and base; for resolution it falls slowest and ends far above the others. Right: loss on the test images over MACs. The base lies at 0.46 million; of the four large networks at about 1.8 million width is lowest, then compound, then depth, and resolution lies far above even the base."
 PAINT = dict(zip(SCALED, ["black", "purple", "blue", "green", "vermillion"]))
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.6))
 for name, history in histories.items():
@@ -731,8 +732,9 @@ Table(rows, formats={"times base": ".2f"})
 # %% [markdown]
 # (Filters: of the first stage. The first layers weigh more in this network, so other whole numbers keep its budget.)
 # In the quick profile's few steps such a network hardly begins to learn, so these six are trained in the full profile
-# only, on photographs (metric and training are those of 4.3). Here is what was stored: from 0.96 to 1.11 times the loss of
-# the compound network. That is open. (The table shows the comparison of *compound* with the others; each is one run.)
+# only, on photographs (metric and training are those of 4.3). Here is what was stored: four of the five others have from
+# 0.96 to 1.11 times the loss of the compound network. That is open. (The result of *depth + resolution* was not stored.
+# Each value is one run.)
 
 # %% trained
 mobile = {}
@@ -930,7 +932,7 @@ with check("round_filters") as c:
                       (440, "320 · 1.4 is 448 (or a hair less, in floating point): round, do not cut off.")])  # fmt: skip
     c.equal(round_filters(32, 0.1), 8, hint="Never below `divisor`: 3.2 becomes 8.",
             mistakes=[(0, "A layer needs some filters: at least `divisor`.")])  # fmt: skip
-    c.equal(round_filters(19, 1), 24, hint="The nearest multiple of 19 is 16, but 16 is less than 90 % of 19: 24.",
+    c.equal(round_filters(19, 1), 24, hint="The multiple of 8 nearest to 19 is 16, but 16 is less than 90 % of 19: take 24.",
             mistakes=[(16, "16 is less than 90 % of 19: then the next multiple above.")])  # fmt: skip
     c.that(isinstance(round_filters(24, 1.4), (int, np.integer)), hint="Return a whole number, an int, not 32.0.")
     c.equal(round_filters(13, 1, divisor=5), 15, hint="Use `divisor`: here multiples of 5.")
