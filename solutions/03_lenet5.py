@@ -1174,7 +1174,7 @@ with check("modernize") as c:
     apart = [keras.layers.Dense(5), keras.layers.Activation("tanh"), keras.layers.Dense(2)]
     newer = modernize(keras.Sequential([keras.Input((4,)), *apart]))
     c.equal(
-        [layer.get_config()["activation"] for layer in newer.layers[-3:]],
+        [layer.get_config().get("activation") for layer in newer.layers[-3:]],
         ["linear", "relu", "linear"],
         hint="A tanh can be a layer of its own, keras.layers.Activation('tanh').",
     )

@@ -191,7 +191,7 @@ def test_build_lenet5_right_in_other_words():
         (
             'if "kernel_initializer" in config:',
             "if True:",
-            "Unrecognized keyword arguments passed to Activation",
+            "Error when deserializing class 'Activation'",
         ),
         ('"he_normal"', '"random_normal"', "standard deviation"),
         ("if averages else type(layer)", "if False else type(layer)", "average pooling must become max"),
@@ -212,7 +212,7 @@ def test_modernize_wrong(old, new, words):
     lesson.assert_hinted("modernize", lesson.changed("modernize", old, new), words)
 
 
-def test_modernize_that_knows_only_the_shown_model_fails_the_hidden_tests():
+def test_modernize_that_knows_only_the_shown_model():
     answer = """
         def modernize(model):
             kind = {"activation": "relu", "kernel_initializer": "he_normal"}
@@ -221,7 +221,7 @@ def test_modernize_that_knows_only_the_shown_model_fails_the_hidden_tests():
                 keras.layers.Flatten(), keras.layers.Dense(300, **kind), keras.layers.Dense(3, "softmax"),
             ])
     """
-    lesson.assert_only_hidden_tests_fail("modernize", answer)
+    lesson.assert_hinted("modernize", answer, "A tanh can be a layer of its own")
 
 
 def test_modernize_right_in_other_words():

@@ -20,7 +20,7 @@ lesson = Lesson("04_alexnet_zfnet")
         ("if room < 0 or room % stride:", "if False:", "does not fit into 224"),
         ("start=1", "start=0", "counted from 1"),
         ("room < 0 or room % stride", "room % stride", "larger than a volume of 6"),
-        ("room < 0 or room % stride", "room <= 0 or room % stride", "as large as the volume fits once"),
+        ("room < 0 or room % stride", "room <= 0 or room % stride", "6 with stride 1 does not fit into 6"),
         ("layer {number}: {window} with stride {stride}", "{room / stride + 1} places:", "counted from 1"),
         ("return sizes\n", "sizes\n", "return"),
     ],
