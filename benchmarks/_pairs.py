@@ -148,7 +148,8 @@ def write(
 ) -> None:
     """Writes FOLDER/NAME.md with the machine and the command of SCRIPT.py (NAME.py), and prints it."""
     machine = report()
-    load = f" Load average at the end: {os.getloadavg()[2]:.1f}." if hasattr(os, "getloadavg") else ""
+    share = others()
+    load = "" if share is None else f" Other programs took {share:.0%} of the processors' time meanwhile."
     where = machine.gpus[0] if machine.gpus else f"{machine.cores} CPU cores ({processor()}), no GPU"
     versions = ", ".join(f"{package} {version}" for package, version in machine.packages.items())
     top = [
@@ -163,6 +164,34 @@ def write(
     path = folder / f"{name}.md"
     path.write_text("\n".join([*top, *lines]) + "\n", encoding="utf-8")
     print(path.read_text(encoding="utf-8"))
+
+
+def _processor_seconds() -> tuple[float, float, float] | None:
+    """Seconds until now: by the clock, of all processors' work, and of this script's with its children's."""
+    try:
+        user, nice, system, _, _, *interrupts = map(
+            float, Path("/proc/stat").read_text().split("\n")[0].split()[1:]
+        )
+    except (OSError, ValueError):  # not Linux
+        return None
+    busy = (user + nice + system + sum(interrupts[:2])) / os.sysconf("SC_CLK_TCK")
+    return time.monotonic(), busy, sum(os.times()[:4])
+
+
+BEGIN = _processor_seconds()
+
+
+def others() -> float | None:
+    """The share of the processors' time that other programs took since this script began; None: not Linux.
+
+    >>> share = others()
+    >>> share is None or 0 <= share <= 1
+    True
+    """
+    if BEGIN is None:
+        return None
+    passed, busy, own = np.subtract(_processor_seconds(), BEGIN)
+    return float(np.clip((busy - own) / max(passed * (os.cpu_count() or 1), 1e-9), 0, 1))
 
 
 def processor() -> str:
