@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -134,14 +135,11 @@ class Kernel:
                 self._listen(ran, check)
             if self._server.link.fileno() in ready:  # it has nothing else to say
                 self._kill("it ended the kernel")
-            while self._shell.poll(0):
-                reply = self._receive(self._shell)
+            for frames in _waiting(self._shell):
+                reply = self._read(frames)
                 if reply and _answers(reply, sent):
                     replied = time.monotonic()
-            for _ in range(200):  # then look at the limits again
-                if not self._iopub.poll(0):
-                    break
-                frames = self._iopub.recv_multipart()
+            for frames in _waiting(self._iopub):
                 size += sum(map(len, frames))
                 if size > self.limits.output:
                     self._kill(f"it printed more than {self.limits.output / 1e6:g} MB")
@@ -176,9 +174,6 @@ class Kernel:
             elif len(self.acts) < 50:
                 self.acts.append(str(entry.get("act", "writes to the grader's own socket"))[:200])
 
-    def _receive(self, source: zmq.Socket) -> dict | None:
-        return self._read(source.recv_multipart())
-
     def _read(self, frames: list[bytes]) -> dict | None:
         try:
             return self._session.deserialize(self._session.feed_identities(frames)[1])
@@ -198,6 +193,18 @@ class Kernel:
         self._listener.close()
         if self._link:
             self._socket.close()
+
+
+def _waiting(source: zmq.Socket, most: int = 200) -> Iterator[list[bytes]]:
+    """The messages that have come, at most so many: then the limits are looked at again.
+
+    It never waits. A socket whose other side was killed may say that it has a message, and then have none.
+    """
+    for _ in range(most):
+        try:
+            yield source.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return
 
 
 def _answers(message: dict, sent: dict) -> bool:

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import zmq
 
 from course_tools.grading import sandbox
 from course_tools.grading.kernels import Dead
@@ -100,6 +101,32 @@ def test_what_ends_a_kernel(server, source, reason):
     try:
         with pytest.raises(Dead, match=reason):
             kernel.run(source)
+    finally:
+        kernel.close()
+    assert said(server, "print('again')") == "again\n"
+
+
+class Promises:
+    """A socket that says it has a message and has none, as may be when its other side was killed."""
+
+    def __init__(self, real):
+        self.send_multipart = real.send_multipart
+
+    def poll(self, timeout=None):
+        return zmq.POLLIN
+
+    def recv_multipart(self, flags=0):
+        assert flags & zmq.NOBLOCK, "this would wait for ever"
+        raise zmq.Again
+
+
+@pytest.mark.parametrize("name", ["_shell", "_iopub"])
+def test_a_message_that_never_comes_is_not_waited_for(server, name):
+    kernel = server.kernel("a")
+    setattr(kernel, name, Promises(getattr(kernel, name)))
+    try:
+        with pytest.raises(Dead, match="ended the kernel"):
+            kernel.run("import os\nos.kill(os.getpid(), 9)")
     finally:
         kernel.close()
     assert said(server, "print('again')") == "again\n"
