@@ -17,9 +17,8 @@ from scipy.stats import quantile_test
 
 from course_lib.session import report
 
-logging.getLogger("tensorflow").setLevel(
-    logging.ERROR
-)  # each network is traced once; it warns of "retracing"
+# Each network is traced once; TensorFlow warns of "retracing" all the same.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 RESULTS = Path(__file__).with_name("results")
 
 
@@ -182,12 +181,7 @@ BEGIN = _processor_seconds()
 
 
 def others() -> float | None:
-    """The share of the processors' time that other programs took since this script began; None: not Linux.
-
-    >>> share = others()
-    >>> share is None or 0 <= share <= 1
-    True
-    """
+    """The share of the processors' time that other programs took since this script began; None: not Linux."""
     if BEGIN is None:
         return None
     passed, busy, own = np.subtract(_processor_seconds(), BEGIN)

@@ -34,19 +34,23 @@ def whole_number(argument: str, received: object, minimum: int = 1) -> None:
         raise ValueError(f"{argument} must be a whole number, at least {minimum}. Received: {received!r}.")
 
 
-def whole_numbers(argument: str, received: object, count: int | None = None) -> None:
-    """Raise a ValueError unless `received` is a tuple (or list) of whole numbers >= 1, `count` of them.
+def whole_numbers(argument: str, received: object, count: int | None = None, least: int = 1) -> None:
+    """Raise a ValueError unless `received` is a tuple (or list) of whole numbers >= 1.
+
+    Args:
+        count: how many of them; None: any number from `least` on.
+        least: 0 where an empty tuple is allowed.
 
     >>> whole_numbers("widths", (64, 128), count=4)
     Traceback (most recent call last):
     ...
     ValueError: widths must be a tuple of 4 whole numbers, each at least 1. Received: (64, 128).
     """
-    right = isinstance(received, (tuple, list)) and len(received) > 0 and all(map(is_size, received))
+    right = isinstance(received, (tuple, list)) and len(received) >= least and all(map(is_size, received))
     if not right or count not in (None, len(received)):
+        many = count or ("one or more" if least else "zero or more")
         raise ValueError(
-            f"{argument} must be a tuple of {count or 'one or more'} whole numbers, each at least 1. "
-            f"Received: {received!r}."
+            f"{argument} must be a tuple of {many} whole numbers, each at least 1. Received: {received!r}."
         )
 
 

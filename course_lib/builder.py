@@ -153,14 +153,9 @@ class BuilderArguments:
         pool = layers.GlobalAveragePooling2D if self.pooling == "avg" else layers.GlobalMaxPooling2D
         return pool(name=f"{self.pooling}_pool")(features)
 
-    @property
-    def output_dtype(self) -> str:
-        """Of the last layer: float32 in mixed precision, too, since 8 bits are too few for a loss."""
-        return keras.config.dtype_policy().variable_dtype
-
     def classifier(self, name: str = "output") -> keras.Layer:
         """The dense layer that ends a network: a score or a probability for each class."""
-        return layers.Dense(self.classes, self.classifier_activation, dtype=self.output_dtype, name=name)
+        return layers.Dense(self.classes, self.classifier_activation, dtype=output_dtype(), name=name)
 
     def class_map_head(self, features: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
         """The end of a network without dense layers: a map for each class, and its mean as the class's score.
@@ -174,7 +169,7 @@ class BuilderArguments:
             x = layers.Conv2D(self.classes, 1, name=name, **RELU)(x)
             return layers.GlobalAveragePooling2D(name="head_pool")(x)
 
-        activation = layers.Activation(self.classifier_activation, dtype=self.output_dtype, name="output")
+        activation = layers.Activation(self.classifier_activation, dtype=output_dtype(), name="output")
         return self.head(features, scores, activation)
 
     def model(self, image: keras.KerasTensor, outputs: keras.KerasTensor) -> keras.Model:
@@ -305,6 +300,15 @@ def variant(
     build.__signature__ = signature
     build.__doc__ = f"{doc}\n\n    Arguments and reference: see `{base.__name__}`."
     return build
+
+
+def output_dtype() -> str:
+    """The type of a last layer: float32 in mixed precision, too, since 8 bits are too few for a loss.
+
+    >>> output_dtype()
+    'float32'
+    """
+    return keras.config.dtype_policy().variable_dtype
 
 
 def _plain(value: object) -> object:

@@ -194,9 +194,8 @@ def _epochs(run: Run, name: str, recipe, images, save: Callable, on_epoch: Calla
 
 def _fingerprint(recipe: recipes.Recipe, images: datasets.Dataset) -> str:
     """A hash of the recipe, the images and the versions that compute."""
-    facts = recipe.as_dict() | dict.fromkeys(
-        ("note", "paper_epochs", "store_weights")
-    )  # they change no weight
+    change_no_weight = ("note", "paper_epochs", "store_weights")
+    facts = recipe.as_dict() | dict.fromkeys(change_no_weight)
     content = [facts, images.source, images.train.images.shape, origin()["versions"]]
     return hashlib.sha256(json.dumps(content, default=list).encode()).hexdigest()
 

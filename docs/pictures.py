@@ -53,19 +53,15 @@ def beside_the_papers(path: Path) -> None:
     rows.sort(key=lambda row: row["params"])
     with plt.style.context(Path(course_lib.__file__).with_name("course.mplstyle")):
         figure, ax = plt.subplots(figsize=(8, 0.6 + 0.38 * len(rows)))
-        labelled = False
-        for line, row in enumerate(rows):
-            ax.plot(row["cifar10_error"], line, "o", color=COLORS["blue"], label="" if line else "published")
-            if mine := measured.get(row["name"]):
-                error = float(mine["error"])
-                ax.plot([row["cifar10_error"], error], [line, line], color="#B3B3B3", zorder=0)
-                style = {"marker": "D", "color": COLORS["vermillion"], "linestyle": ""}
-                ax.plot(error, line, label="" if labelled else "measured with this kit", **style)
-                labelled = True
-                told = (
-                    f"{mine['epochs']} of {mine['paper_epochs']} epochs; {mine['source'].partition(', ')[2]}"
-                )
-                ax.text(error, line - 0.2, f"{error} %: {told}", ha="right", va="bottom", fontsize=9)
+        errors = [row["cifar10_error"] for row in rows]
+        ax.plot(errors, range(len(rows)), "o", color=COLORS["blue"], label="published")
+        mine = {line: measured[row["name"]] for line, row in enumerate(rows) if row["name"] in measured}
+        own = [float(row["error"]) for row in mine.values()]
+        ax.plot(own, list(mine), "D", color=COLORS["vermillion"], label="measured with this kit")
+        for (line, row), error in zip(mine.items(), own, strict=True):
+            ax.plot([errors[line], error], [line, line], color="#B3B3B3", zorder=0)
+            told = f"{row['epochs']} of {row['paper_epochs']} epochs; {row['source'].partition(', ')[2]}"
+            ax.text(error, line - 0.2, f"{error} %: {told}", ha="right", va="bottom", fontsize=9)
         ax.set_yticks(range(len(rows)), [f"{row['name']}, {row['params'] / 1e6:.2g} M" for row in rows])
         ax.set(
             ylim=(len(rows) - 0.5, -0.9), xlim=(0, None), xlabel="error on the test images of CIFAR-10 (%)"

@@ -779,9 +779,8 @@ finding(
 grid = np.arange(-112, 113)
 radius2 = grid[:, None] ** 2 + grid**2
 rings = 0.5 + 0.5 * np.cos(np.pi * radius2 / 240)  # 225x225; at the edge one ring is about 2 pixels wide
-blob = np.exp(
-    -(np.arange(-3, 4)[:, None] ** 2 + np.arange(-3, 4) ** 2) / 0.5
-)  # a 7x7 filter for fine structure
+far2 = np.arange(-3, 4)[:, None] ** 2 + np.arange(-3, 4) ** 2
+blob = np.exp(-far2 / 0.5)  # a 7x7 filter for fine structure
 blob /= blob.sum()
 fig, axes = plt.subplots(1, 4, figsize=(9, 2.6))
 axes[0].imshow(rings, cmap="gray")

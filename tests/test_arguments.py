@@ -1,5 +1,7 @@
 """Checks of arguments: what passes, what is refused, and that the text names the argument."""
 
+from functools import partial
+
 import pytest
 
 from course_lib.arguments import large_enough, number, rate, whole_number, whole_numbers
@@ -11,6 +13,8 @@ from course_lib.arguments import large_enough, number, rate, whole_number, whole
         (whole_number, (1, 7), True),
         (whole_number, (0, -1, True, 1.0, "1", None, [1]), False),
         (whole_numbers, ((1,), [1, 2], (3, 3, 3)), True),
+        (partial(whole_numbers, least=0), ((), [], (64,), [1, 2]), True),
+        (partial(whole_numbers, least=0), (0, False, None, "", {}, (0,), (1, 2.0)), False),
         (whole_numbers, ((), 3, (1, 0), (1, 2.0), (True,), "12", None, {1: 2}), False),
         (number, (0.1, 1, 25), True),
         (number, (0, -0.1, float("nan"), float("inf"), "1", None, True, (1,)), False),

@@ -35,9 +35,8 @@ def test_examples(name):
     assert doctest.testmod(script(name)).failed == 0
 
 
-@pytest.mark.parametrize(
-    "count, rank", [(6, 1), (10, 2), (15, 4), (20, 6), (30, 10)]
-)  # tables of the sign test
+# ranks from tables of the sign test
+@pytest.mark.parametrize("count, rank", [(6, 1), (10, 2), (15, 4), (20, 6), (30, 10)])
 def test_interval_of_the_median(count, rank):
     values = np.random.default_rng(0).permutation(np.arange(1, count + 1) ** 3.0)
     middle, low, high = script("_pairs").median(values)
@@ -63,6 +62,25 @@ def test_interval_of_the_median(count, rank):
 )
 def test_verdict(ratios, verdict):
     assert script("_pairs").Ratio.of(np.ones(len(ratios)), np.array(ratios)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    "now, share",
+    [
+        ((10.0, 112.0, 5.0), 0.35),  # 20 s of two processors, 12 of them busy, 5 of them with this script
+        ((10.0, 105.0, 5.0), 0.0),
+        ((10.0, 104.9, 5.0), 0.0),  # the clocks tick in hundredths of a second
+        ((10.0, 130.0, 5.0), 1.0),
+    ],
+)
+def test_share_of_other_programs(monkeypatch, now, share):
+    pairs = script("_pairs")
+    monkeypatch.setattr(pairs.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(pairs, "BEGIN", (0.0, 100.0, 0.0))
+    monkeypatch.setattr(pairs, "_processor_seconds", lambda: now)
+    assert pairs.others() == pytest.approx(share)
+    monkeypatch.setattr(pairs, "BEGIN", None)
+    assert pairs.others() is None
 
 
 def test_sides_alternate_and_each_gets_its_own_time(monkeypatch):

@@ -58,7 +58,7 @@ def AlexNet(
             "after_pool" as on the slides and in CaffeNet, None for none.
         kernel_size, strides, padding: of conv1; padding is the number of rows of zeros around the image.
         widths: filters of the five convolutions.
-        hidden: units of the dense layers before the last.
+        hidden: units of the dense layers before the last; () for none.
         activation: "relu", or "tanh" to see how much slower that learns (section 3.1).
         dropout: share of the hidden units' outputs that training sets to 0.
 
@@ -93,9 +93,10 @@ def AlexNet(
 def ZFNet(args: BuilderArguments, image, *, middle: str = "a", dropout: float = 0.5):
     """AlexNet in one tower, with conv1 7x7/2 instead of 11x11/4, and conv2 5x5/2.
 
-    Smaller windows and steps in conv1 keep fine structure; the step of 2 in conv2 pays for it. (The
-    slide tells it otherwise: AlexNet with its two changes and no step has maps of 13x13 at the end, and 386.5
+    Smaller windows and steps in conv1 keep fine structure; the step of 2 in conv2 pays for it. (The slide
+    tells it otherwise: AlexNet with its two changes and no step has maps of 13x13 at the end, and 386.5
     million parameters.)
+
     62,357,608 parameters and 1,168,032,896 MACs; variant b 107,627,624 and 2,476,704,896.
 
     Reference: Zeiler and Fergus 2013, figure 3, table 2 and section 4.1.
@@ -153,8 +154,7 @@ def _features(x, stem, widths, groups, pool: type, norm: str | None, activation:
 
 def _hidden(units: tuple[int, ...], activation: str, dropout: float):
     """The dense layers before the last, each with dropout."""
-    if units not in ((), []):
-        whole_numbers("hidden", units)
+    whole_numbers("hidden", units, least=0)
     rate("dropout", dropout)
 
     def dense(x):

@@ -114,10 +114,9 @@ def GoogLeNet(
     Args:
         include_top, ..., name: as for every builder, see `course_lib.builder.BuilderArguments`.
         auxiliary: whether to add the two classifiers (section 5): average pooling 5x5, stride 3, a 1x1
-            convolution of 128 filters, dense 1024, dropout 0.7, dense. For
-            training each output needs its loss and the labels: `compile(optimizer, [loss] * 3,
-            loss_weights=[1, 0.3, 0.3])`, then Keras' own `fit(images, [labels] * 3)`. They need images of at
-            least 65x65, or 9x9 with the small stem.
+            convolution of 128 filters, dense 1024, dropout 0.7, dense. For training each output needs its
+            loss and the labels: `compile(optimizer, [loss] * 3, loss_weights=[1, 0.3, 0.3])`, then Keras' own
+            `fit(images, [labels] * 3)`. They need images of at least 65x65, or 9x9 with the small stem.
         width: factor for all numbers of filters.
         stem: "imagenet", or "small" for images such as 32x32: one 3x3 convolution that keeps their size.
 

@@ -12,7 +12,7 @@ import numpy as np
 from keras import layers, ops
 
 from ..arguments import one_of
-from ..builder import BuilderArguments, builder
+from ..builder import BuilderArguments, builder, output_dtype
 from ..layers import FanInUniform, PartialConv2D, RBFOutput, TrainableSubsampling, scaled_tanh
 
 __all__ = ["C3_TABLE", "DIGITS", "LeNet5", "LeNet5Original", "digit_targets", "lenet_map_loss"]
@@ -142,7 +142,7 @@ def LeNet5Original(args: BuilderArguments, image, *, output: str = "rbf"):
                 f"There are target pictures for 10 digits only. Received: classes={args.classes}. "
                 "Use output='dense'."
             )
-        options = {"activation": args.classifier_activation, "dtype": args.output_dtype}
+        options = {"activation": args.classifier_activation, "dtype": output_dtype()}
         last = RBFOutput(targets[: args.classes], **options, name="output")
     common = {"activation": scaled_tanh, "kernel_initializer": FanInUniform()}
 

@@ -43,8 +43,7 @@ def StackNet(
     """
     for stage in widths:
         whole_numbers("each stage of widths", stage)
-    if hidden not in ((), []):
-        whole_numbers("hidden", hidden)
+    whole_numbers("hidden", hidden, least=0)
     large_enough(tuple(image.shape[1:]), 2 ** len(widths), "Each stage halves the image.")
 
     x = image  # 16x16x3

@@ -53,7 +53,7 @@ def VGG(
             least 32x32.
         configuration: a column of table 1: "A", "A-LRN", "B", "C", "D" or "E".
         widths: number of filters of the five stages.
-        hidden: units of the dense layers before the last, as many as you like; () for none.
+        hidden: units of the dense layers before the last; () for none.
         dropout: share of their outputs that training sets to 0.
         batch_norm: whether a normalization follows each convolution (which then has no bias). The paper has
             none; torchvision's `vgg16_bn` has it (and keeps the bias). Without it D and E hardly start to
@@ -72,8 +72,7 @@ def VGG(
     """
     one_of("configuration", configuration, CONFIGURATIONS)
     whole_numbers("widths", widths, count=5)
-    if not isinstance(hidden, (tuple, list)) or hidden:
-        whole_numbers("hidden", hidden)
+    whole_numbers("hidden", hidden, least=0)
     rate("dropout", dropout)
     one_of("batch_norm", batch_norm, [False, True])
 

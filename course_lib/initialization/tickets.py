@@ -17,9 +17,8 @@ class _Masked:
         self.mask = self.add_weight(name="mask", shape=self.kernel.shape, initializer="ones", trainable=False)
 
     def save_own_variables(self, store):
-        keras.Layer.save_own_variables(
-            self, store
-        )  # all variables; that of a dense layer leaves the mask out
+        # All variables. The method of a dense layer or a convolution would leave the mask out.
+        keras.Layer.save_own_variables(self, store)
 
     def load_own_variables(self, store):
         keras.Layer.load_own_variables(self, store)

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from ..arguments import whole_number
+from ..builder import output_dtype
 from ..errors import unknown
 from ..tables import Table
 from ..visualization import layer_outputs
@@ -76,10 +77,8 @@ def new_head(model: keras.Model, classes: int, *, seed: int | None = None) -> ke
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     start = keras.initializers.GlorotUniform(seed=seed)
-    exact = (
-        keras.config.dtype_policy().variable_dtype
-    )  # float32 in mixed precision, too, as every builder's end
-    head = keras.layers.Dense(classes, "softmax", kernel_initializer=start, dtype=exact, name="output")
+    options = {"kernel_initializer": start, "dtype": output_dtype(), "name": "output"}
+    head = keras.layers.Dense(classes, "softmax", **options)
     return keras.Model(copy.inputs[0], head(copy.layers[-1].input), name=model.name)
 
 

@@ -68,9 +68,8 @@ def test_image_sizes(builder, smallest, maps):
     assert model.output_shape == (None, 1, 1, maps)
     with pytest.raises(ValueError, match=f"at least {smallest}"):
         builder(input_shape=(smallest, smallest - 1, 3))
-    assert (
-        unallocated(builder, input_shape=(None, None, 3)).output_shape[0] is None
-    )  # even with the classifier
+    # even with the classifier
+    assert unallocated(builder, input_shape=(None, None, 3)).output_shape[0] is None
     model = unallocated(builder, input_shape=(None, None, 3), include_top=False)
     assert model.output_shape == (None, None, None, maps)
 

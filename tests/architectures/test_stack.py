@@ -31,7 +31,7 @@ def test_other_sizes():
     [
         ({"widths": ((4, 0),)}, "each stage of widths"),
         ({"hidden": (0,)}, "hidden"),
-        ({"hidden": None}, "hidden must be a tuple of one or more whole numbers"),
+        ({"hidden": None}, "hidden must be a tuple of zero or more whole numbers"),
         ({"input_shape": (4, 4, 3)}, "too small"),
         ({"width": ((4,),)}, "Did you mean 'widths'"),
     ],
