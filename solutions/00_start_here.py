@@ -41,7 +41,7 @@ from course_lib.tables import Table
 #
 # | part | what you do |
 # | --- | --- |
-# | **Predict** | guess two or three answers before anything runs; a wrong guess teaches more than none |
+# | **Predict** | guess a few answers before anything runs; a wrong guess teaches more than none |
 # | **Build it** | make the idea by hand on a tiny case, then meet the full network |
 # | **Check the lecture** | see the figures of the slides beside what we compute and what the papers say |
 # | **See it** | run a real experiment, on real or on generated images; it ends in a *finding* |
@@ -75,7 +75,7 @@ my_guess_googlenet = None  # "more" or "fewer"
 #
 # The library builds each network of the lectures by its name. What comes back is a plain Keras model. This is
 # LeNet-5, drawn from the model itself: each box is a *volume* of numbers, its height and width as you see
-# them, its thickness the number of channels. An image enters on the left; ten scores, one for each digit,
+# them; the more channels, the thicker it is. An image enters on the left; ten scores, one for each digit,
 # leave on the right.
 
 # %% alt="LeNet-5 as a row of boxes. A 32 by 32 image becomes six maps of 28 by 28, then smaller and thicker boxes, then bars of 120, 84 and 10 numbers."
@@ -84,8 +84,9 @@ plotting.plot_architecture(lenet)
 plt.show()
 
 # %% [markdown]
-# The same model tells us what it costs. `params` counts the numbers that are learned, `MACs` the
-# multiplications (each followed by an addition) for one image.
+# The same model tells us what it costs. *parameters* counts the numbers that are learned, *MACs* the
+# multiplications (each followed by an addition) for one image, *memory* the bytes of what the layer puts out.
+# (*field* and *stride* come in lessons 1 and 2.)
 
 # %%
 accounting.cost_table(lenet)
@@ -93,11 +94,11 @@ accounting.cost_table(lenet)
 # %% [markdown]
 # ## Check the lecture: the map of the course
 #
-# Here are fifteen of the networks that the lectures name, from their papers: how often a network is wrong on ImageNet
+# Here are fifteen of the networks that the lectures name: how often a network is wrong on ImageNet, as its paper says
 # (top-5 error: the true name is not among its five guesses; lower is better), how much it computes for one
 # image (to the right is more), how many parameters it has (the area) and when it was published (the colour).
 
-# %% alt="A chart of networks by computation and error. From AlexNet in 2012 the discs come down towards fewer errors; newer networks such as EfficientNet stand lower and further left than older ones such as VGG."
+# %% alt="A chart of networks by computation and error. From AlexNet in 2012 the discs come down towards fewer errors; newer networks such as EfficientNet-B0 and B3 stand lower and further left than the older VGG-16."
 atlas = claims.published()
 NAMED = ["AlexNet", "ZFNet", "GoogLeNet", "VGG16", "ResNet34", "ResNet50", "ResNet152", "DenseNet201", "SqueezeNet"]
 NAMED += ["SEResNeXt50", "NASNetMobile", "NASNetLarge", "EfficientNetB0", "EfficientNetB3", "EfficientNetB7"]
@@ -112,14 +113,16 @@ plt.show()
 #   of it.
 # * **To the left at the same height**: later networks reach an old accuracy for a fraction of the work. Follow
 #   the height of VGG-16 to the left: NASNet-Mobile stands there with a twenty-seventh of the multiplications.
-# * **Area is not height**: VGG has the largest discs and is not the best. SqueezeNet stands a little above AlexNet
+# * **Area is not height**: VGG-16 has the largest disc and is not the best. SqueezeNet stands a little above AlexNet
 #   with a disc fifty times smaller. Parameters are easy to add; the question is where.
 #
-# These are the papers' numbers (`plotting.plot_atlas(atlas)` draws all networks that have them). The course has rebuilt the networks as Keras models, and counted them: weight
+# The errors are those of the papers; parameters and MACs are counted (`plotting.plot_atlas(atlas)` draws all networks
+# whose error is known). The course has rebuilt the networks as Keras models and counted for each: weight
 # layers on the longest way from image to answer, parameters, MACs, and the side of the square of pixels that one
-# unit of the last maps is connected to (the *receptive field*; lesson 2 shows how it grows). It can be larger than
-# the image, for near the border the zeros around the image are counted too; "image": each unit sees all of it.
-# Compare LeNet-5 with the others.
+# unit of the last maps is connected to (the *receptive field*; lesson 2 shows how it grows). The last maps are the
+# last volume larger than 1x1: for LeNet-5 that is S4, with 16 in the table above. The field can be larger than the
+# image, since it counts the zeros around the image, too; "image": each unit sees all of it. Compare LeNet-5 with the
+# others.
 
 # %%
 SOME = ["LeNet5", "AlexNet", "VGG16", "GoogLeNet", "ResNet50", "DenseNet121"]
@@ -129,7 +132,7 @@ columns = {
     "name": "network",
     "year": "year",
     "weight_layers": "weight layers",
-    "params": "parameters",
+    "trainable_params": "parameters",
     "macs": "MACs",
     "receptive_field": "receptive field",
     "imagenet_top5_error": "top-5 error (%)",
@@ -172,7 +175,7 @@ digits = datasets.load("digits", size=32)
 plotting.image_grid(digits.train.images[:12], titles=digits.train.labels[:12], columns=6)
 plt.show()
 
-# %% trained alt="Two curves over six epochs: the loss on training images falls all the way, the loss on validation images falls steeply at first and hardly any more at the end."
+# %% trained alt="Two curves over six epochs: the loss on training images falls all the way, steeply at first; the loss on validation images starts lower, falls more slowly, and hardly at all in the end."
 keras.utils.set_random_seed(course_lib.seed())
 lenet = architectures.build("LeNet5")
 lenet.compile(keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -341,8 +341,8 @@ plt.show()
 # (A convolution reads such zeros. Keras' average pooling leaves them out of the mean, and max pooling never prefers
 # them: there padding only adds windows.)
 #
-# Famous networks live with it. ResNet and GoogLeNet begin with 7x7 filters, stride 2, padding 3 on 224 pixels, and
-# AlexNet's paper prints an input of 224 for 11x11 filters with stride 4. Neither fits:
+# Famous networks live with sizes that do not fit. ResNet and GoogLeNet begin with 7x7 filters, stride 2, padding 3 on
+# 224 pixels, and AlexNet's paper prints an input of 224 for 11x11 filters with stride 4. Neither fits:
 
 # %%
 def three_answers(name, w, f, s, p):
@@ -410,9 +410,9 @@ plt.show()
 # A pooling layer makes a volume smaller in height and width, so that later layers have less to compute. A later FC
 # layer needs fewer weights, too (in 2.8: 30,730 parameters, without pooling 122,890); a later CONV layer needs as many
 # as before. Fewer weights leave less room to learn the examples by heart: that is what the slide means by *control
-# overfitting*. It slides a window over each depth slice by itself, and keeps one number of each window: the largest
-# (**max**), the mean (**average**), or the root of the sum of squares (**L2**). You choose F and S; the output is
-# (W − F)/S + 1 wide, its depth is that of the input, and there is nothing to train. 2x2 windows with stride 2:
+# overfitting*. The pooling layer slides a window over each depth slice by itself, and keeps one number of each window:
+# the largest (**max**), the mean (**average**), or the root of the sum of squares (**L2**). You choose F and S; the
+# output is (W − F)/S + 1 wide, its depth is that of the input, and there is nothing to train. 2x2 windows with stride 2:
 
 # %% alt="Two grids: a 4x4 input in four coloured 2x2 blocks, and the 2x2 result of max pooling, 6 8 3 4, each number in the colour of its block."
 square = np.array([[1, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]], "float32")
@@ -498,7 +498,8 @@ accounting.cost_table(net)
 # * **Weights.** w1 meets x1, x2, x3, so dw1 = dy0·x1 + dy1·x2 + dy2·x3. That is dy slid over x, *without* a turn: a
 #   correlation. All places add up, because all places share the weight.
 # * **Input.** x2 meets w2, w1, w0, so dx2 = dy0·w2 + dy1·w1 + dy2·w0. The weights come in **reverse order**: the
-#   flipped filter slides over dy. At the borders it hangs over the edge, so dy gets zeros around it: a *full* convolution.
+#   flipped filter slides over dy. At the borders it hangs over the edge, so dy gets zeros around it: a *full*
+#   convolution.
 
 # %%
 x1, w1, dy1 = np.array([2.0, 0, 1, 3, 1]), np.array([1.0, -1, 2]), np.array([1.0, 2, -1])
@@ -600,8 +601,8 @@ four_pictures({
 })  # fmt: skip
 
 # %% [markdown]
-# Now the weights. The one neuron with a gradient reports what it saw: its window of the image, as it is. With gradients at
-# many places the windows add up.
+# Now the weights. The one neuron with a gradient reports what it saw: its window of the image, as it is. With gradients
+# at many places the windows add up.
 
 # %% alt="Four pictures: a part of the temple roof as input; an output gradient with one dot; the true weight gradient from autodiff, an upright piece of the roof; and what a flip would give, the same piece turned upside down."
 view = gray[60:180, 120:240, 0]  # 120x120
@@ -818,7 +819,7 @@ Table([
     for name in names
 ], formats={"at the left edge": ".1%", "shifts 5 to 8": ".1%"})  # fmt: skip
 
-# %% trained alt="Line chart of test accuracy against the shift of the digits in pixels. All four networks start near 97 % at shift 0. Full, local, and shared with FC fall below 25 % at shift 2, and reach 10 %, pure chance, at the larger shifts. Shared stays near 97 % at even shifts and dips to about 80 % at odd ones."
+# %% trained alt="Line chart of test accuracy against the shift of the digits in pixels. All four networks start near 97 % at shift 0. Full, local, and shared with FC fall below 25 % at shift 2, and lie around 10 %, pure chance, at the larger shifts. Shared stays at 94 to 98 % at even shifts and dips to about 84 % at odd ones."
 fig, ax = plt.subplots()
 looks = [("vermillion", "^-"), ("green", "s-"), ("blue", "o-"), ("sky", ".--")]
 for name, (color, style) in zip(names, looks):
@@ -996,7 +997,8 @@ print(f"{separate / together:.1f} times fewer")
 # equal because these convolutions have no padding. With padding, a window cut out of the image has zeros at its
 # border where the large image has pixels.)
 #
-# How good is the map? We ask for 250 digits on 25 canvases, drawn from the test digits (some come twice), at the place nearest to the middle of each.
+# How good is the map? We scatter 250 digits over 25 canvases, drawn from the test digits (some come more than once), and
+# take the map's answer at the place nearest to the middle of each digit.
 
 # %% trained
 many = [scatter(*digits.test, np.random.default_rng(100 + k)) for k in range(25)]
@@ -1323,8 +1325,8 @@ assert np.allclose(y_, -2) and not np.any(switches_)
 # ### Exercise 6 · Any classifier becomes a sliding one (4 points)
 #
 # A small project: do for every network what 4.2 did by hand for one. Your function receives a trained
-# `keras.Sequential` of convolutions, pooling and activation layers, then one `Flatten`, then one or more `Dense`. It returns a
-# `keras.Model` that takes images of any size, with the same weights and CONV in the place of FC.
+# `keras.Sequential` of convolutions, pooling and activation layers, then one `Flatten`, then one or more `Dense`. It
+# returns a `keras.Model` that takes images of any size, with the same weights and CONV in the place of FC.
 #
 # A plan that works:
 # 1. `x = image = keras.Input((None, None, C))`, then go through `model.layers`.
@@ -1445,16 +1447,19 @@ findings_table()
 
 # %% [markdown]
 # **In short.** A convolutional neuron is a dot product with a small window through the full depth. All
-# neurons of a filter share its weights, so the number of weights does not depend on the image, and what is learned at one
-# place works at every place. (W − F + 2P)/S + 1 windows fit; where this is no whole number, libraries raise, crop or pad.
-# Backwards, the input gradient is a full convolution with the flipped filter, and the weight gradient a
-# correlation of input and output gradient. FC and CONV are two shapes of the same dot products: as CONV, a
-# classifier slides over images of any size.
+# neurons of a filter share its weights, so the number of weights does not depend on the image, and what is learned at
+# one place works at every place. (W − F + 2P)/S + 1 windows fit; where this is no whole number, libraries raise, crop
+# or pad. Backwards, the input gradient is a full convolution with the flipped filter, and the weight gradient a
+# correlation of input and output gradient. FC and CONV are two shapes of the same dot products: as CONV, a classifier
+# slides over images of any size.
 #
 # **Read more**
-# * Y. LeCun et al., *Backpropagation Applied to Handwritten Zip Code Recognition*, Neural Computation 1 (1989): shared weights, trained on digits.
-# * A. Krizhevsky, I. Sutskever, G. Hinton, *ImageNet Classification with Deep Convolutional Neural Networks*, NIPS 2012: the layer of 2.6.
-# * V. Dumoulin, F. Visin, *A guide to convolution arithmetic for deep learning*, 2016, arXiv:1603.07285: every case of 2.5, drawn.
+# * Y. LeCun et al., *Backpropagation Applied to Handwritten Zip Code Recognition*, Neural Computation 1 (1989): shared
+#   weights, trained on digits.
+# * A. Krizhevsky, I. Sutskever, G. Hinton, *ImageNet Classification with Deep Convolutional Neural Networks*, NIPS
+#   2012: the layer of 2.6.
+# * V. Dumoulin, F. Visin, *A guide to convolution arithmetic for deep learning*, 2016, arXiv:1603.07285: every case of
+#   2.5, drawn.
 # * F. Yu, V. Koltun, *Multi-Scale Context Aggregation by Dilated Convolutions*, 2015, arXiv:1511.07122.
 # * P. Sermanet et al., *OverFeat*, 2013, arXiv:1312.6229: a classifier that slides, as in 4.2.
 # * Y. Taigman et al., *DeepFace: Closing the Gap to Human-Level Performance in Face Verification*, CVPR 2014.

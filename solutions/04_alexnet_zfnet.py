@@ -78,7 +78,7 @@ for image_size, padding in [(224, 0), (227, 0), (224, 2)]:
 # %% [markdown]
 # With 224 the window does not fit. The paper's own maps of 55x55 need 227 pixels. (With a padding of 2 a library
 # that crops what is left over makes 55 of 55.25, too: PyTorch's AlexNet does that.) The rest of the stack follows.
-# Note the pooling: windows of 3 with stride 2 **overlap** by one pixel, which was new.
+# Note the pooling: windows of 3 with stride 2 **overlap** by one pixel, which was unusual.
 
 # %%
 size = 227
@@ -139,8 +139,8 @@ print(f"FC layers: {fc_parameters:.1f} % of the parameters, {fc_work:.1f} % of t
 
 # %% [markdown]
 # A weight of CONV2 works at 27·27 places, a weight of FC6 at one. So the FC layers, which do little work, hold
-# nearly all the weights. This is where AlexNet overfits (section 5), and where later networks save: GoogLeNet and
-# ResNet have one small FC layer left.
+# nearly all the weights. This is where AlexNet uses dropout against overfitting (sections 3.2 and 5), and where later
+# networks save: GoogLeNet and ResNet have one small FC layer left.
 #
 # ### 2.3 One tower, two groups
 #
@@ -249,10 +249,10 @@ print("largest batch in 3 GB by this count:", largest_batch(paper, budget=3e9))
 
 # %% [markdown]
 # **By this count it fits**, with nearly a third to spare, even a batch of 210. (Here 3 GB are 3·10⁹ bytes. Lesson 2
-# counts 3 GiB, 7 % more, as such cards really have: then 231 images fit.) But the count is the least that training needs.
-# A program that writes the windows of CONV2 as rows of a matrix (*im2col*, lesson 1) needs 0.9 GB for these rows, and the
-# card is nearly full: 93 % of 3 GiB. So the slide's reason holds for a program with such buffers, not for the network as
-# such. (The paper says that networks too big for one card were trained on two. It does not say what its
+# counts 3 GiB, 7 % more, as such cards really have: then 231 images fit.) But the count is the least that training
+# needs. A program that writes the windows of CONV2 as rows of a matrix (*im2col*, lesson 1) needs 0.9 GB for these
+# rows, and the card is nearly full: 93 % of 3 GiB. So the slide's reason holds for a program with such buffers, not for
+# the network as such. (The paper says that networks too big for one card were trained on two. It does not say what its
 # program kept in memory.)
 #
 # ### 2.5 Local response normalization
@@ -281,7 +281,7 @@ x = rng.normal(0, 50, size=(2, 4, 4, 12)).astype("float32")
 by_layer = LocalResponseNormalization()(x)
 print("by hand = the layer:", np.allclose(normalize_by_hand(x), by_layer, rtol=1e-4))
 
-# %% alt="Left, bars of twelve channels: the strong value at channel 4 and its two neighbours on each side shrink to less than half, the channels far from it keep most of their size. Right, output against input on logarithmic axes: a straight line up to about 50, then it bends, and from about 200 on it falls."
+# %% alt="Left, bars of twelve channels: the strong value at channel 4 and its two neighbours on each side shrink to less than half, the channels far from it keep most of their size. Right, output against input on logarithmic axes: a straight line up to about 30, then it bends, and from about 200 on it falls."
 one_place = np.array([1, 1, 1, 1, 6, 1, 1, 1, 1, 1, 1.5, 1])
 quietened = normalize_by_hand(one_place, k=1.0, alpha=0.05)
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.1))
@@ -566,11 +566,11 @@ finding(
 # rate, right, tanh is ahead in the stored run; and tanh at the best of its three rates needs 2 to 27 % fewer epochs
 # than ReLU at the best of its own, with all five seeds. (In the stored run that is the largest rate for both; a still
 # larger one was not tried.) So the hypothesis was wrong here, and *several times faster* is no property of ReLU
-# alone: it belongs to a network, a task and a learning rate. The paper's experiment was on photographs, and so is our full
-# profile: on 6,000 of CIFAR-10 ReLU came to 40 % training error 2.9 times as fast, each at its best rate (one run, and a
-# lower limit if tanh did not arrive in its 15 epochs: only the ratio was stored; the paper: six times, to 25 % on all
-# 50,000). That run agrees with the lecture. Two more things speak for ReLU: it costs one
-# comparison, and it does not saturate, which counts in deep stacks (lesson 6).
+# alone: it belongs to a network, a task and a learning rate. The paper's experiment was on photographs, and so is our
+# full profile: on 6,000 of CIFAR-10 ReLU came to 40 % training error 2.9 times as fast, each at its best rate (one run,
+# and a lower limit if tanh did not arrive in its 15 epochs: only the ratio was stored; the paper: six times, to 25 % on
+# all 50,000). That run agrees with the lecture. Two more things speak for ReLU: it costs one comparison, and it does
+# not saturate, which counts in deep stacks (lesson 6).
 #
 # ## 5 · See it: do dropout and new colours close the gap?
 #
@@ -696,15 +696,16 @@ finding(
 # %% [markdown]
 # Dropout closes a good part of the gap, about half of it in the stored run. But look at the *test* column: there the
 # network with dropout is 13 to 14 points worse than the plain one. Dropout slows the training down, and after so few
-# epochs the network is far from finished, as its training accuracy shows. AlexNet trained for about ninety epochs. A small
-# gap alone is no success: a network that learns nothing has none.
+# epochs the network is far from finished, as its training accuracy shows. AlexNet trained for about ninety epochs. A
+# small gap alone is no success: a network that learns nothing has none.
 #
 # PCA colour closes a smaller part, by 1 to 10 points, by seed. What it was made for stands in the last column: when
 # the light changes, the network that knows changed light loses 4 to 8 points less, with every seed.
 #
-# (The training losses jump in epoch 13, the first with the small rate. Momentum may be a part of the reason: the
-# velocity still carries the large steps of before, and the new small steps brake it only slowly. It is not all: in the
-# stored run the plain network's validation loss had jumped one epoch earlier, at the large rate. We did not test it.)
+# (The training losses of the plain network and of the one with PCA colour jump in epoch 13, the first with the small
+# rate; that of the one with dropout does not. Momentum may be a part of the reason: the velocity still carries the
+# large steps of before, and the new small steps brake it only slowly. It is not all: in the stored run the plain
+# network's validation loss had jumped one epoch earlier, at the large rate. We did not test it.)
 #
 # ## 6 · See it: seven nets and their average
 #
@@ -771,9 +772,10 @@ finding(
 #
 # In 2013 Zeiler and Fergus made AlexNet's features visible. For a map they took the nine strongest answers on the
 # validation images (the slide's *top 9 activations*) and led each of them back through the layers, down to the pixels
-# that caused it; they call this a *deconvolutional network*. In the first layer they found filters for very coarse and for very fine structure and few between, some dead ones, and in the second layer ghost patterns. They blamed
-# the large window and the stride of 4. Why? Take a test image whose rings become finer towards the edge. A filter
-# passes it on; the stride keeps every second or every fourth value.
+# that caused it; they call this a *deconvolutional network*. In the first layer they found filters for very coarse and
+# for very fine structure and few between, some dead ones, and in the second layer ghost patterns. They blamed the large
+# window and the stride of 4. Why? Take a test image whose rings become finer towards the edge. A filter passes it on;
+# the stride keeps every second or every fourth value.
 
 # %% alt="Four squares. The test image: rings around one centre, finer towards the edge. With stride 1 the filter's output shows the same rings. With stride 2 ghost rings appear near the edges. With stride 4 ghost centres lie everywhere, and only the middle shows the true rings."
 grid = np.arange(-112, 113)
@@ -1330,8 +1332,8 @@ findings_table()
 
 # %% [markdown]
 # The last column is the full profile, run once on 5,000 to 6,000 photographs of CIFAR-10. ReLU is 2.9 times as fast,
-# dropout closes 17 points of the gap, and the average of seven nets errs 12 % less, close to the paper's 10 %. PCA colour
-# does not close the gap there, but in a new light it saves 10 points. The fine stem stays open.
+# dropout closes 17 points of the gap, and the average of seven nets errs 12 % less, close to the paper's 10 %. PCA
+# colour does not close the gap there, but in a new light it saves 10 points. The fine stem stays open.
 #
 # One seed could be luck. These are five seeds, each with one and with two processor threads; the star is yours, the
 # diamond the full profile.

@@ -5,9 +5,10 @@
 #
 # In 2014 two researchers in Oxford took one kind of layer, a 3x3 convolution, and asked a single question:
 # **what happens if we change nothing but the depth?** They built six networks from 11 to 19 layers. The result came
-# second in that year's ImageNet contest in classification and first in localization (where is the object?), and its regular shape made it the network that everybody takes apart. That is
-# what we do here. Where do its 138 million weights sit, where its memory, where its work? (The lecture's sum is wrong
-# in an instructive way.) How does a network for 224x224 pixels read a larger photograph? And does depth alone help?
+# second in that year's ImageNet contest in classification and first in localization (where is the object?), and its
+# regular shape made it the network that everybody takes apart. That is what we do here. Where do its 138 million
+# weights sit, where its memory, where its work? (The lecture's sum is wrong in an instructive way.) How does a network
+# for 224x224 pixels read a larger photograph? And does depth alone help?
 #
 # **Know first**: convolution (lesson 1), stacks of 3x3 and training memory (lesson 2), AlexNet (lesson 4).
 
@@ -41,8 +42,8 @@ from course_lib.tables import Table
 #    Which one does the most multiply-adds?
 # 3. The smallest of the six networks (A, 11 layers) has 133 million parameters, the largest (E, 19 layers) 144 million.
 #    How many times as much *work* is E?
-# 4. Our experiment: small versions of A, B, D and E, all trained by the same recipe on the same 1,200 digits. Which one has
-#    the lowest loss on new images?
+# 4. Our experiment: small versions of A, B, D and E, all trained by the same recipe on the same 1,200 digits. Which one
+#    has the lowest loss on new images?
 
 # %%
 my_guess_why = None  # "a", "b" or "c"
@@ -56,9 +57,9 @@ my_guess_best = None  # "A", "B", "D" or "E"
 #
 # ### 2.1 One stage
 #
-# All of VGG follows one rule: some 3x3 convolutions with padding 1 and stride 1, which change the number of
-# channels of a volume and not its height and width; then a 2x2 max pooling with stride 2, which halves height and width
-# and keeps the channels. That is a **stage**.
+# All of VGG follows one rule: some 3x3 convolutions with padding 1 and stride 1, the first of which may change the
+# number of channels of a volume, and none its height and width; then a 2x2 max pooling with stride 2, which halves
+# height and width and keeps the channels. That is a **stage**.
 # Here is the third stage of VGG16, by hand:
 
 # %%
@@ -155,8 +156,9 @@ plt.show()
 # %% [markdown]
 # ### 2.3 Memory early, parameters late, work in the middle
 #
-# The lecture lists VGG16 row by row: how many values a layer puts out, and how many weights it has (without biases). Here
-# is the same list, counted, with the work beside it, and with the side of the receptive field (lesson 2):
+# The lecture lists VGG16 row by row: how many values a layer puts out, and how many weights it has (without biases).
+# Here is the same list, counted, with the work beside it, and with the side of the receptive field (lesson 2). In the
+# charts below it each stage has its colour; the FC layers are red-orange:
 
 # %%
 KINDS = ("InputLayer", "Conv2D", "MaxPooling2D", "Dense")  # the rows of the lecture's list
@@ -227,11 +229,11 @@ Table([{"count": way, "values": n, "MB (10^6)": 4 * n / 1e6, "MiB (2^20)": 4 * n
       formats={"MB (10^6)": ".1f", "MiB (2^20)": ".1f"})  # fmt: skip
 
 # %% [markdown]
-# None of these. The list as it stands is 61 MB an image; with a second copy for each ReLU (some libraries keep one, others
-# overwrite) it is 115 MB; 24 million lies between and fits no way of counting that we could think of. Readers have asked
-# the authors of the original notes about it since 2016. And 24M · 4 bytes are 96 MB or 91.6 MiB, but 93 of neither.
-# The lesson to take home: *add it up yourself*. (On the slide "~ 2 for bwd" has lost its multiplication sign: **times** 2
-# for the backward pass. With the list that is the third row.)
+# None of these. The list as it stands is 61 MB an image; with a second copy for each ReLU (some libraries keep one,
+# others overwrite) it is 115 MB; 24 million lies between and fits no way of counting that we could think of. Readers
+# have asked the authors of the original notes about it since 2016. And 24M · 4 bytes are 96 MB or 91.6 MiB, but 93 of
+# neither. The lesson to take home: *add it up yourself*. (On the slide "~ 2 for bwd" has lost its multiplication sign:
+# **times** 2 for the backward pass. With the list that is the third row.)
 #
 # ### 2.5 Before the first layer: subtract the mean colour
 #
@@ -262,9 +264,9 @@ taken = 255 - transfer.preprocess(vgg16, white)[0, 0, 0]
 print("mean of ImageNet: blue {:.2f}, green {:.2f}, red {:.2f}".format(*taken))
 
 # %% [markdown]
-# The rest of the training is nearly that of AlexNet (the paper's numbers, from memory): gradient descent with momentum 0.9,
-# batches of 256, a rate of 0.01 that is divided by 10 three times, weight decay 5e-4, dropout 0.5 in FC6 and FC7, images
-# cut out at random, mirrored and changed in colour.
+# The rest of the training is nearly that of AlexNet (the paper's numbers, from memory): gradient descent with momentum
+# 0.9, batches of 256, a rate of 0.01 that is divided by 10 three times, weight decay 5e-4, dropout 0.5 in FC6 and FC7,
+# images cut out at random, mirrored and changed in colour.
 #
 # ### 2.6 FC6 is a 7x7 convolution
 #
@@ -308,8 +310,9 @@ print("whole photograph:", tuple(scores.shape))
 print("first place of the map, equal to the crop:", np.allclose(one, scores[:, 0, 0], atol=1e-4))
 
 # %% [markdown]
-# The photograph gives 7x14 answers at once. But the last line may surprise you: the first answer is *not* what the network
-# says about the first 224x224 pixels cut out. Why? Look at how far FC6 can see.
+# The photograph gives 7x14 answers at once. But the last line may surprise you: the first answer is *not* what the
+# network says about the first 224x224 pixels cut out. Why? Look at how far FC6 can see. (Each dot is the centre of the
+# 224x224 window of one answer.)
 
 # %% alt="The photograph of a temple with 7 by 14 dots, the centres of the windows of all answers. A blue square of 224x224 pixels in the upper left corner is the first window, an orange one in the lower right corner the last. A dashed square of 404 pixels, nearly as high as the photograph, is the field of one unit of FC6."
 with accounting.unallocated():
@@ -413,11 +416,11 @@ claims.table(
 #   60 %. (Seconds depend on the machine, too; we did not measure them here.)
 # * **"~ 2"** for the backward pass: read *times* 2.
 #
-# Three more sentences need a word. *11.7 % → 7.3 %*, the step from 2013 to 2014: both numbers are right, but 11.7 was the
-# entry of the company Clarifai, not the ZFNet of the paper (14.8), and 7.3 are seven VGG networks together. One alone
-# that sees each image in one size makes 8.0 (*use ensembles for best results*, says the lecture). *VGG19 is
-# only slightly better, more memory*: yes, 8.0 beside 8.1 %, for 9 % more values and 27 % more multiply-adds. And lecture 6 says that the FC layers *can be removed with no loss of
-# performance*: that we test now.
+# Three more sentences need a word. *11.7 % → 7.3 %*, the step from 2013 to 2014: both numbers are right, but 11.7 was
+# the entry of the company Clarifai, not the ZFNet of the paper (14.8), and 7.3 are seven VGG networks together. One
+# alone that sees each image in one size makes 8.0 (*use ensembles for best results*, says the lecture). *VGG19 is only
+# slightly better, more memory*: yes, 8.0 beside 8.1 %, for 9 % more values and 27 % more multiply-adds. And lecture 6
+# says that the FC layers *can be removed with no loss of performance*: that we test now.
 
 # %% [markdown]
 # ## 4 · See it
@@ -433,8 +436,9 @@ claims.table(
 # seeds, on somewhat wider networks.)
 #
 # **Written down before the runs.** *Hypothesis*: deeper is better. *Metric*: loss on the images that were not trained on
-# (validation and test together; with so few a loss says more than a count of mistakes), minus that of A. *Stopping rule*: a
-# fixed number of epochs, the last one counts. *Would count against it*: the loss of D or E is not below that of A.
+# (validation and test together; with so few a loss says more than a count of mistakes), minus that of A. *Stopping
+# rule*: a fixed number of epochs, the last one counts. *Would count against it*: the loss of D or E is not below that
+# of A.
 
 # %%
 pictures = datasets.load(pick(quick="digits", full="cifar10"), size=32, samples=pick(quick=None, full=20000))
@@ -542,20 +546,21 @@ plt.show()
 # a way to train the deeper layers.
 #
 # A step towards such a task is the full profile: 20,000 photographs of CIFAR-10, and networks two to four times as wide.
-# In its one stored run (the diamonds) the loss of D lies 0.35 *below* that of A: there five more layers pay. That of E lies
-# 0.61 *above*, perhaps because ten epochs are too few for its 19 layers (its training loss was not stored). One run is no proof, but it shows both sides of the matter.
-# How to train the deeper layers is next.
+# In its one stored run (the diamonds) the loss of D lies 0.35 *below* that of A: there five more layers pay. That of E
+# lies 0.61 *above*, perhaps because ten epochs are too few for its 19 layers (its training loss was not stored). One
+# run is no proof, but it shows both sides of the matter. How to train the deeper layers is next.
 #
 # ### 4.2 How does one start a network of 19 layers?
 #
 # In 2014 this was the problem. A could be trained from small random weights; the deeper networks did not begin to learn.
-# The authors' way out: train A first, then give its first four convolutions and its FC layers to the deeper network as first
-# weights, and draw only the layers between at random. (Later they noted that Glorot's weights would have done, without A.)
-# We try three starts on E: Glorot's weights everywhere (Keras' default); Glorot's, with A's trained weights where they
-# fit; and He's, which is the run of 4.1. Nothing else differs.
+# The authors' way out: train A first, then give its first four convolutions and its FC layers to the deeper network as
+# first weights, and draw only the layers between at random. (Later they noted that Glorot's weights would have done,
+# without A.) We try three starts on E: Glorot's weights everywhere (Keras' default); Glorot's, with A's trained weights
+# where they fit; and He's, which is the run of 4.1. Nothing else differs.
 #
-# **Written down before the runs.** *Hypothesis*: E does not start from Glorot's weights, and it starts with A's. *Metric*:
-# training loss in the last epoch. 2.30 = ln 10 is what a network has that knows nothing. *Stopping rule*: as in 4.1.
+# **Written down before the runs.** *Hypothesis*: E does not start from Glorot's weights, and it starts with A's.
+# *Metric*: training loss in the last epoch. 2.30 = ln 10 is what a network has that knows nothing. *Stopping rule*: as
+# in 4.1.
 
 # %%
 def take_over(trained, model):
@@ -608,9 +613,9 @@ finding("vgg_e_from_a", helped, band=BANDS["vgg_e_from_a"], **note, verdict="con
 # In VGG16 the three FC layers hold 89 % of all parameters. In our small D the two hidden ones, FC6 and FC7, hold about
 # half. Take both out, and let the last layer read pool5 directly.
 #
-# **Written down before the runs.** *Hypothesis* (lecture 6): nothing is lost. *Metric*: loss on the unseen images without them,
-# minus with them. *Stopping rule*: as before. *Would count against it*: a higher loss
-# without them in every run.
+# **Written down before the runs.** *Hypothesis* (lecture 6): nothing is lost. *Metric*: loss on the unseen images
+# without them, minus with them. *Stopping rule*: as before. *Would count against it*: a higher loss without them in
+# every run.
 
 # %% trained
 bare = small_vgg("D", hidden=())
@@ -631,9 +636,9 @@ plt.show()
 
 # %% [markdown]
 # Without them the loss differs by −0.04 to 0.04 from that with them: on both sides of zero. So we see no loss, at
-# half the parameters; but one of less than 0.04 would be hidden by the luck of the seed, and on the photographs of the full
-# profile the layers were worth 0.08, in one run. We leave it open. The networks after VGG did choose: from GoogLeNet on,
-# nearly all of them put a mean over the places where VGG had FC6 and FC7.
+# half the parameters; but one of less than 0.04 would be hidden by the luck of the seed, and on the photographs of the
+# full profile the layers were worth 0.08, in one run. We leave it open. The networks after VGG did choose: from
+# GoogLeNet on, nearly all of them put a mean over the places where VGG had FC6 and FC7.
 #
 # ### 4.4 Two traps at test time
 #
@@ -641,10 +646,10 @@ plt.show()
 #
 # **The forgotten mean.** The same unseen images, once prepared as in training and once without the subtraction.
 #
-# **The neighbourhood.** Dense evaluation sees real neighbours where a crop has zeros (2.6). We put each image in the middle of
-# a canvas of 96x96: with zeros around it (after the subtraction, so it is the mean grey), with its own mirror images, or
-# with other images; and read the answer at the middle of the 3x3 map. *Metric*: how often the answer is that of the plain
-# 32x32 image. *Hypothesis*: nearly always, since it is the same image and the same weights.
+# **The neighbourhood.** Dense evaluation sees real neighbours where a crop has zeros (2.6). We put each image in the
+# middle of a canvas of 96x96: with zeros around it (after the subtraction, so it is the mean grey), with its own mirror
+# images, or with other images; and read the answer at the middle of the 3x3 map. *Metric*: how often the answer is that
+# of the plain 32x32 image. *Hypothesis*: nearly always, since it is the same image and the same weights.
 
 # %% trained alt="One handwritten digit three times in the middle of a larger canvas, framed in orange: on grey, among its own mirror images, and among eight other digits. Above each the share of answers that stay the same."
 reader = runs["D"]["net"]
@@ -668,7 +673,7 @@ fig, axes = plt.subplots(1, 3, figsize=(8.5, 3.3))
 for ax, (name, canvas) in zip(axes, canvases.items()):
     ax.imshow(canvas[1], cmap="gray")
     ax.add_patch(plt.Rectangle((31.5, 31.5), 32, 32, fill=False, color=COLORS["orange"], lw=2))
-    ax.set_title(f"{name}: {agree[name]:.0f} % same answer", fontsize=10)
+    ax.set_title(f"{name}:\n{agree[name]:.0f} % same answer", fontsize=10)
     ax.axis("off")
 plt.show()
 
@@ -848,9 +853,9 @@ for name_, right_ in [("conv5-7", ((10, 6, 7), 420, 350)), ("maxpool", ((5, 3, 2
 # ### Exercise 4 · Dense evaluation (2 points)
 #
 # Call `model` as a function: `model(images)` takes a NumPy array `(N, H, W, 3)` and returns a map of probabilities
-# `(N, h, w, classes)`, as in 2.6. (`model.predict` does not work here: the check uses a stand-in that is no Keras model.)
-# Return the probabilities `(N, classes)`: the mean over all places of the map, for the image and for its **mirror
-# image** (left and right exchanged), and the mean of these two.
+# `(N, h, w, classes)`, as in 2.6. (`model.predict` does not work here: the check uses a stand-in that is no Keras
+# model.) Return the probabilities `(N, classes)`: the mean over all places of the map, for the image and for its
+# **mirror image** (left and right exchanged), and the mean of these two.
 
 # %% exercise="dense_evaluation" points=2
 def dense_evaluation(model, images):
@@ -991,23 +996,23 @@ assert small_.count_params() == 112 + 20 + 606 + (54 * 5 + 5) + 18 + 28
 # %% [markdown]
 # ### Exercise 6 · Explain what you saw (2 points, read by a teacher)
 #
-# Take FC6 and FC7 out of VGG16, so that FC-1000 reads the 7x7x512 values of pool5, or, in a second version, their mean over
-# the 49 places (512 values). How many of the 138 million parameters are left in each version? What happens to the
-# memory of the activations, and to the multiply-adds? Use the table of 2.3. Which of the two versions can read images of
-# any size without being rewritten, and why?
+# Take FC6 and FC7 out of VGG16, so that FC-1000 reads the 7x7x512 values of pool5, or, in a second version, their mean
+# over the 49 places (512 values). How many of the 138 million parameters are left in each version? What happens to the
+# memory of the activations, and to the multiply-adds? Use the table of 2.3. Which of the two versions can read images
+# of any size without being rewritten, and why?
 
 # %% [markdown] exercise="explain_without_fc" points=2
-# The convolutions have 14.7 million parameters. FC-1000 on 25,088 values has 25.1 million, so 39.8 million are left in the
-# first version; on the mean it has 512·1000 + 1000 = 0.5 million, so 15.2 million are left: a ninth of VGG16.
+# The convolutions have 14.7 million parameters. FC-1000 on 25,088 values has 25.1 million, so 39.8 million are left in
+# the first version; on the mean it has 512·1000 + 1000 = 0.5 million, so 15.2 million are left: a ninth of VGG16.
 #
 # Memory and work hardly notice. FC6 and FC7 put out 8,192 of 15.2 million values. They do 120 million of 15,470
 # million multiply-adds (each of their weights is used once for an image, a weight of a convolution at every place), so
-# even without them 99 % of the work is left. Parameters, memory and work sit in different layers, and to save one of them says
-# nothing about the others.
+# even without them 99 % of the work is left. Parameters, memory and work sit in different layers, and to save one of
+# them says nothing about the others.
 #
 # The version with the mean reads any size: convolutions, pooling and a mean have no weight that belongs to a place. In
-# the first version FC-1000 has a weight for each of the 49 places, so it must be rewritten as a 7x7 convolution (2.6), and
-# then gives a map of answers.
+# the first version FC-1000 has a weight for each of the 49 places, so it must be rewritten as a 7x7 convolution (2.6),
+# and then gives a map of answers.
 
 # %% [markdown]
 # ## 6 · Wrap-up
@@ -1034,22 +1039,22 @@ prediction("Lowest loss on new images: small A, B, D or E?", my_guess_best, best
 findings_table()
 
 # %% [markdown]
-# **In short.** VGG is one rule, repeated: 3x3 convolutions with padding, 2x2 pooling, twice the filters at half the size.
-# Six rows of a table give six networks of 11 to 19 layers, with nearly the same number of parameters, because the FC
-# layers hold most of them. Memory is early, work is in the middle, parameters are late. With FC as CONV the network
+# **In short.** VGG is one rule, repeated: 3x3 convolutions with padding, 2x2 pooling, twice the filters at half the
+# size. Six rows of a table give six networks of 11 to 19 layers, with nearly the same number of parameters, because the
+# FC layers hold most of them. Memory is early, work is in the middle, parameters are late. With FC as CONV the network
 # reads larger images and gives a map of answers. Depth helped on ImageNet and not on our easy digits; and a deep plain
 # network must be started with care.
 #
-# These are the findings of easy digits. The last column of the table is the full profile's: the same experiments on 20,000
-# photographs of CIFAR-10, once (`COURSE_PROFILE=full`; its time was not stored).
+# These are the findings of easy digits. The last column of the table is the full profile's: the same experiments on
+# 20,000 photographs of CIFAR-10, once (`COURSE_PROFILE=full`; its time was not stored).
 #
 # What stayed of VGG: stacks of 3x3, stages that halve the size and double the filters, names like *conv4_3*, and its
 # features. The 4,096 values of FC7 describe an image so well that they serve for other tasks too (such transfer is the
 # subject of lesson 19). What went: the big FC layers. And plain stacks did not grow much deeper than this.
 #
 # **References**
-# * K. Simonyan, A. Zisserman, *Very Deep Convolutional Networks for Large-Scale Image Recognition*, ICLR 2015, arXiv:1409.1556:
-#   table 1 is our table, section 3.2 dense evaluation.
+# * K. Simonyan, A. Zisserman, *Very Deep Convolutional Networks for Large-Scale Image Recognition*, ICLR 2015,
+#   arXiv:1409.1556: table 1 is our table, section 3.2 dense evaluation.
 # * P. Sermanet et al., *OverFeat*, 2013, arXiv:1312.6229: FC as CONV on larger images.
 # * X. Glorot, Y. Bengio, *Understanding the difficulty of training deep feedforward neural networks*, AISTATS 2010.
 # * K. He, X. Zhang, S. Ren, J. Sun, *Delving Deep into Rectifiers*, 2015, arXiv:1502.01852: how to start such networks.

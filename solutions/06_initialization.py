@@ -88,7 +88,8 @@ digits
 
 # %% [markdown]
 # A network with one hidden layer of 16 units, trained twice: once from `W = 0.05` everywhere, once from random weights.
-# A hidden unit has 64 weights, one for each pixel, so each unit is a small picture.
+# A hidden unit has 64 weights, one for each pixel, so each unit is a small picture (red: positive weights, blue:
+# negative ones; each row has its own scale).
 
 # %% trained alt="Two rows of sixteen small pictures in red and blue, one for each hidden unit after training. From constant weights all sixteen pictures are exactly the same. From random weights they are sixteen different patterns."
 cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -203,7 +204,7 @@ layer_table(init.statistics(hs, gradients, "tanh"), "tanh, 0.05 everywhere, inpu
 #
 # ### 2.3 Larger random numbers
 #
-# Five times as large: 0.05.
+# Back to random numbers, five times as large as in 2.2: `0.05*randn`.
 
 # %% alt="Six histograms. In layer 1 the activations form a narrow peak, in layers 2 and 3 it widens, and from layer 4 on two high bars grow at -1 and 1. Above layer 6: standard deviation 0.84."
 large, hs = experiment("tanh", 0.05)
@@ -450,7 +451,7 @@ SCHEMES = {  # name: (network, how it is filled, colour, line)
 # All of them on the same 256 digits, before any training: how large are the outputs, and how fast would each layer
 # move? Its *pace* is the size of its weight gradient over the size of its weights.
 
-# %% alt="Two panels over the 20 layers, logarithmic axes, a line for each scheme. Outputs: normal 0.01 leaves the picture at once, Xavier falls by a thousand, residual He grows to 20, LSUV is level near 0.6, He falls from 0.6 to 0.2, data-dependent rises to 20 in the middle and comes back. Pace: Xavier is far below all others, data-dependent is level, residual He is much above the rest."
+# %% alt="Two panels over the 20 layers, logarithmic axes, a line for each scheme. Outputs: normal 0.01 leaves the picture at once, Xavier falls by a thousand, residual He grows to about 25, LSUV is level near 0.6, He falls from 0.6 to 0.18 in layer 19 and orthogonal from 0.46 to 0.05, data-dependent rises to 20 in the middle and comes back. Pace: Xavier is far below all others, data-dependent is level, residual He is much above the rest."
 fig, axes = plt.subplots(1, 2, figsize=(9, 4.4))
 for name, (model, fill, color, line) in SCHEMES.items():
     fill(0)
@@ -519,8 +520,9 @@ claims.table(
 # are 0.64/√Din and 3.2/√Din times `randn`: for 4,096 units this would be 0.01 and 0.05.
 #
 # **Written down before the runs.** *Hypothesis*: "no learning" is wrong for six layers, both times. *Metric*: training
-# loss after the last epoch, in *nats* (cross-entropy with the natural logarithm; chance: ln 10 = 2.303). *Stopping rule*: 10 epochs of SGD with rate 0.03 and momentum 0.9
-# (full profile: 1 epoch of 46 times as many images). *Would count against it*: a loss above 2.
+# loss after the last epoch, in *nats* (cross-entropy with the natural logarithm; chance: ln 10 = 2.303). *Stopping
+# rule*: 10 epochs of SGD with rate 0.03 and momentum 0.9 (full profile: 1 epoch of 46 times as many images). *Would
+# count against it*: a loss above 2.
 
 # %% trained alt="Training loss by epoch for three starts of a six-layer tanh network. All three fall to a loss near zero; 0.01 is two epochs behind the others."
 hidden = [layers.Dense(128, "tanh") for _ in range(5)]
@@ -597,14 +599,14 @@ plotting.plot_finding(measured("06_initialization", "mended_worst"), mended, BAN
 plt.show()
 
 # %% [markdown]
-# **What we found.** The hypothesis holds in every stored run of the quick profile (the random walk is not stored: there look
-# at this run). In the full profile a plain start came below 2, which counts against it; see the wrap-up.
-# The effect is not a small one: from the plain starts the network has not begun to learn when the others are far down.
-# The residual network with He's weights begins far *above* chance here, because its outputs are too large; the first
-# large steps throw it back to chance, where it stays. Which of the good starts is best, this experiment does not
-# decide: it depends on the rate, and one was chosen for all. He's last loss lies between 0.10 and 0.59 in
-# the stored runs: one run ranks nothing. Adam is no way out by itself: lesson 5 used it, and its network of 19 layers
-# learned nothing from Glorot's weights. BatchNormalization helps more: it does in every step what LSUV does once (lesson 9).
+# **What we found.** The hypothesis holds in every stored run of the quick profile (the random walk is not stored: there
+# look at this run). In the full profile a plain start came below 2, which counts against it; see the wrap-up. The
+# effect is not a small one: from the plain starts the network has not begun to learn when the others are far down. The
+# residual network with He's weights begins far *above* chance here, because its outputs are too large; the first large
+# steps throw it back to chance, where it stays. Which of the good starts is best, this experiment does not decide: it
+# depends on the rate, and one was chosen for all. He's last loss lies between 0.10 and 0.59 in the stored runs: one run
+# ranks nothing. Adam is no way out by itself: lesson 5 used it, and its network of 19 layers learned nothing from
+# Glorot's weights. BatchNormalization helps more: it does in every step what LSUV does once (lesson 9).
 #
 # ### 4.3 The lottery ticket
 #
@@ -615,8 +617,10 @@ plt.show()
 # **Written down before the runs.** *Hypothesis*: at 8 % of the weights, the ticket learns faster than the same mask
 # with new values. *Metric*: loss after 57 steps, on test and validation images together. *Stopping rule*: 7 rounds of
 # 12 passes, Adam with rate 0.002 (full profile: tested after 100 steps, then one epoch more). *Would count against it*:
-# new values at least as good as the ticket's. (The plain start is no obstacle here: the full network, three layers,
-# learns from Xavier's weights at once. The question is what the *sparse* network can start from.)
+# new values at least as good as the ticket's.
+#
+# (Added after the runs: a plain start is no obstacle here. The full network has three layers only and learns from
+# Xavier's weights at once, as the first dot of the picture shows. The question is what the *sparse* one can start from.)
 
 # %% trained
 def passes(split, number):
@@ -678,7 +682,8 @@ finding("ticket_minus_new_values", tickets[-1][0] - imposters[-1][1], band=pick(
 # the weights. At 8 % it is behind, but the same mask with new values has hardly begun: its loss is 1.4 to 1.5
 # higher in every stored run of the quick profile (0.6 in the full one). So it is not only the mask that counts: the
 # first values belong to it. At the end of training the new values come closer, on data as easy as this; but at 8 % their
-# loss is still nearly twice as high. And mind the price: to find the ticket, the large network was trained first, round after round.
+# loss is still nearly twice as high. And mind the price: to find the ticket, the large network was trained first, round
+# after round.
 #
 # ## 5 · Exercises
 #
@@ -963,11 +968,11 @@ for phi_ in (np.tanh, relu_, lambda a: a):
 # expect the same fall in a VGG on 224x224 pixels, in its first layers and in its last ones?
 
 # %% [markdown] exercise="explain_border" points=2
-# He's rule counts 144 products for each unit. A unit at the border of the image has fewer: where its window hangs over the
-# edge it reads zeros. On 8x8 pixels 28 of the 64 places are at the border; on average a window finds
-# (22/24)² = 84 % of its inputs, so the mean square falls to 84 % in the first layer. Later layers lose about 8 %,
-# because what stands at the border is small already: after 18 more layers 0.45 of the size is left. The picture shows
-# less, 0.30; the rest is the luck of one draw in narrow layers (2.8, right panel), which a dense network has as well.
+# He's rule counts 144 products for each unit. A unit at the border of the image has fewer: where its window hangs over
+# the edge it reads zeros. On 8x8 pixels 28 of the 64 places are at the border; on average a window finds (22/24)² = 84
+# % of its inputs, so the mean square falls to 84 % in the first layer. Later layers lose about 8 %, because what stands
+# at the border is small already: after 18 more layers 0.45 of the size is left. The picture shows less, 0.30; the rest
+# is the luck of one draw in narrow layers (2.8, right panel), which a dense network has as well.
 #
 # LSUV and the data-dependent scheme do not count at all. They send images through, measure what really comes out, and
 # divide by it, so any reason for a loss is mended, whether one has thought of it or not.
@@ -1003,28 +1008,29 @@ prediction("8 % of the weights, back at their first values", my_guess_ticket,
 findings_table()
 
 # %% [markdown]
-# The last column is the full profile, run once: MNIST at 14x14 pixels, and 860 steps in the place of 114. The four mended
-# starts, He's and the ticket win there, too. But at least one of the two plain starts left chance before the end (the
-# better one: 1.46, its mean over the epoch). By our own rule this counts against the hypothesis: with enough steps and so easy a task even a bad start can be overcome. "No learning" is a
-# statement about a number of steps.
+# The last column is the full profile, run once: MNIST at 14x14 pixels, and 860 steps in the place of 114. The four
+# mended starts, He's and the ticket win there, too. But at least one of the two plain starts left chance before the end
+# (the better one: 1.46, its mean over the epoch). By our own rule this counts against the hypothesis: with enough steps
+# and so easy a task even a bad start can be overcome. "No learning" is a statement about a number of steps.
 #
-# **In short.** First weights must be random, or the units of a layer stay equal. A layer multiplies the mean square of its
-# input by Din·Var(w), and of the gradient by Dout·Var(w); ReLU halves both. So Var(w) = 1/Din for tanh (Xavier) and 2/Din for
-# ReLU (He), where a convolution has Din = F·F·D. Over depth these factors are raised to a power: what hardly matters in six layers
-# decides in twenty. Where the rule's assumptions fail, one can measure instead (Krähenbühl, LSUV), keep directions
-# (Saxe), or start residual branches at zero (Fixup).
+# **In short.** First weights must be random, or the units of a layer stay equal. A layer multiplies the mean square of
+# its input by Din·Var(w), and of the gradient by Dout·Var(w); ReLU halves both. So Var(w) = 1/Din for tanh (Xavier) and
+# 2/Din for ReLU (He), where a convolution has Din = F·F·D. Over depth these factors are raised to a power: what hardly
+# matters in six layers decides in twenty. Where the rule's assumptions fail, one can measure instead (Krähenbühl,
+# LSUV), keep directions (Saxe), or start residual branches at zero (Fixup).
 #
 # | network | first weights |
 # | --- | --- |
 # | tanh | Xavier: `glorot_normal`, `lecun_normal` |
 # | ReLU | He: `he_normal` (write it in the layer: Keras takes Glorot's otherwise) |
-# | deep, without normalization | one that measures, such as LSUV; He's, orthogonal and the random walk's started too |
+# | deep, without normalization | a scheme that measures, such as LSUV (our 20 layers learned from He's, orthogonal and random walk weights, too) |
 # | residual, without normalization | Fixup |
 # | with BatchNormalization | He; the normalization forgives much |
 #
 # **Read more**
 # * Glorot, Bengio, *Understanding the difficulty of training deep feedforward neural networks*, AISTATS 2010.
-# * Saxe, McClelland, Ganguli, *Exact solutions to the nonlinear dynamics of learning in deep linear neural networks*, 2013, arXiv:1312.6120.
+# * Saxe, McClelland, Ganguli, *Exact solutions to the nonlinear dynamics of learning in deep linear neural networks*,
+#   2013, arXiv:1312.6120.
 # * Sussillo, Abbott, *Random walk initialization for training very deep feedforward networks*, 2014, arXiv:1412.6558.
 # * He, Zhang, Ren, Sun, *Delving deep into rectifiers*, ICCV 2015, arXiv:1502.01852.
 # * Krähenbühl et al., *Data-dependent initializations of convolutional neural networks*, 2015, arXiv:1511.06856.

@@ -88,10 +88,11 @@ for name, kernel in {"all weights 0": nothing, "small random weights": random, "
 Table(rows, formats=dict.fromkeys(list(rows[0])[1:], ".2f"))
 
 # %% [markdown]
-# A plain layer does nothing with one exact choice of its 81 weights: 1 at three places, 0 at all others. With 64 channels
-# it is one choice of 36,864 weights, and training begins far away from it, at small random numbers. A **residual** layer,
-# x + f(x), does nothing with all weights at zero, and *nearly* nothing with small ones. It only has to learn what to
-# change, the **residual**: the wanted output minus x. If the best change is small, a small f(x) is easy to find.
+# A plain layer does nothing with one exact choice of its 81 weights: 1 at three places, 0 at all others. With 64
+# channels it is one choice of 36,864 weights, and training begins far away from it, at small random numbers. A
+# **residual** layer, x + f(x), does nothing with all weights at zero, and *nearly* nothing with small ones. It only has
+# to learn what to change, the **residual**: the wanted output minus x. If the best change is small, a small f(x) is
+# easy to find.
 #
 # ### 2.2 The blocks
 #
@@ -167,8 +168,8 @@ Table(rows)
 # wants one. (So in a residual block the last BN's gamma decides how large f(x) is. With gamma and beta at 0 the block
 # does nothing.)
 #
-# **The moving statistics.** At inference there may be only one image, and its answer must not depend on what else lies in
-# the batch. So training also keeps moving averages of the means and variances: *new = 0.9 · old + 0.1 · this batch*.
+# **The moving statistics.** At inference there may be only one image, and its answer must not depend on what else lies
+# in the batch. So training also keeps moving averages of the means and variances: *new = 0.9 · old + 0.1 · this batch*.
 #
 # **At inference** these fixed numbers are used. Then BN is a line, a·x + b, the same for every image.
 
@@ -195,6 +196,8 @@ pairs = {
 }
 for name, (ours, keras_says) in pairs.items():
     print(f"{name}: by hand = Keras:", np.allclose(ours, ops.convert_to_numpy(keras_says), atol=1e-4))
+means = [values[..., 0].mean() for values in (by_hand, at_inference)]
+print(f"mean of the first channel: {means[0]:.2f} in training, {means[1]:.2f} at inference")
 
 # %% [markdown]
 # The same batch, two different answers. That is the trap of BN: **training and inference agree only when the moving
@@ -316,8 +319,8 @@ Table([row for row in costs.rows if row["kind"] not in folded], costs.columns, c
 # ### 2.5 Any image size
 #
 # The CS231n summary says that *in theory* a ResNet can be trained with images of variable size. Nothing in it asks for
-# a fixed size: convolutions, BN and sums work at every position, and the head takes the mean over however many positions are
-# there. ResNet-50, built once with open height and width, the same weights throughout:
+# a fixed size: convolutions, BN and sums work at every position, and the head takes the mean over however many
+# positions are there. ResNet-50, built once with open height and width, the same weights throughout:
 
 # %%
 open_size = counted("ResNet50", input_shape=(None, None, 3))
@@ -335,8 +338,8 @@ Table(rows, formats={"GMACs": ".2f"})
 # ## 3 · Check the lecture
 #
 # The lectures' figures on ResNet, beside what this notebook counted and what is true. *Not verified* means only that the
-# row was not looked up in the paper again. Where *computed here* differs from the lecture, as in the five lists of
-# blocks, our own count says that the lecture is wrong.
+# row was not looked up in the paper again; then the table gives no verdict. On the five lists of blocks you can judge
+# yourself, by counting as in 2.4: with 3, 4, 6 blocks of two convolutions "34 layers" would be 2 · 13 + 2 = 28.
 
 # %%
 maps = {i: resnets["ResNet34"].get_layer(f"stage{i}_block1_out").output.shape[1:] for i in (1, 2, 3, 4)}
@@ -362,17 +365,17 @@ claims.table(["ResNet", "ResNet table", "ResNet plain vs residual", "ResNet bott
 # %% [markdown]
 # What is wrong, and why:
 #
-# * **The deeper plain net has the *lower* training and test error** (*wrong*). A slip that turns the whole story round; the
-#   next sentence of the same summary says the opposite. In the paper 56 plain layers are worse than 20 on both. You will
-#   measure it in 4.1.
-# * **conv3 with 64 filters, conv4 with 128, conv5 with 256** (*wrong*). In the transcript of the slide the rows of the table slid
-#   down by one, and the last stage, with 512 filters, fell off; so did the last number of each list of blocks. The
-#   stages have 64, 128, 256 and 512 filters on 56, 28, 14 and 7 pixels. Built as printed, the network would be
-#   another, much smaller one.
+# * **The deeper plain net has the *lower* training and test error** (*wrong*). A slip that turns the whole story round;
+#   the next sentence of the same summary says the opposite. In the paper 56 plain layers are worse than 20 on both. You
+#   will measure it in 4.1.
+# * **conv3 with 64 filters, conv4 with 128, conv5 with 256** (*wrong*). In the transcript of the slide the rows of the
+#   table slid down by one, and the last stage, with 512 filters, fell off; so did the last number of each list of
+#   blocks. The stages have 64, 128, 256 and 512 filters on 56, 28, 14 and 7 pixels. Built as printed, the network would
+#   be another, much smaller one.
 # * **No FC layers at the end** (*wrong*). No *hidden* ones. One remains, 2,048 → 1,000 in ResNet-50, with 2,049,000 of
 #   25.6 million parameters. VGG16 has 124 million in its three.
-# * **1,202 layers without getting worse** (*wrong*). It *trains* without trouble, to a training error below 0.1 %. But on
-#   the test images it makes 7.93 % mistakes, against 6.43 % with 110 layers. The authors suspect overfitting: 19.4
+# * **1,202 layers without getting worse** (*wrong*). It *trains* without trouble, to a training error below 0.1 %. But
+#   on the test images it makes 7.93 % mistakes, against 6.43 % with 110 layers. The authors suspect overfitting: 19.4
 #   million parameters for 50,000 small images. Shortcuts mend the optimization, not everything.
 # * **Weight decay 1e-5** (*wrong*). The paper has 1e-4. Section 4.6 shows what a factor of ten means there.
 #
@@ -386,14 +389,17 @@ claims.table(["ResNet", "ResNet table", "ResNet plain vs residual", "ResNet bott
 #
 # ### 4.1 Deeper is worse
 #
-# Plain and residual networks of two depths. The residual ones have shortcuts of option A, which have no weights: so plain
-# and residual twins have the same number of parameters and, from one seed, the very same first weights. In the quick
-# profile they read scikit-learn's handwritten digits at their own size, 8x8 pixels; the full profile takes 20,000 photographs of CIFAR-10.
+# Plain and residual networks of two depths. The residual ones have shortcuts of option A, which have no weights: so
+# plain and residual twins have the same number of parameters and, from one seed, the very same first weights. In the
+# quick profile they read scikit-learn's handwritten digits at their own size, 8x8 pixels; the full profile takes 20,000
+# photographs of CIFAR-10.
 #
 # * *Hypothesis A*: the deeper plain network has the higher **training** loss (the slides).
 # * *Hypothesis B*: the deeper residual network does not: it is at most 0.1 above the shallow one.
-# * *Metric*: mean training loss of the last epoch, deep minus shallow. Training and not test: overfitting cannot raise it.
-# * *Stopping rule*: a fixed number of epochs with one fixed recipe (SGD, momentum 0.9, BN, He's first weights), look once.
+# * *Metric*: mean training loss of the last epoch, deep minus shallow. Training and not test: overfitting cannot raise
+#   it.
+# * *Stopping rule*: a fixed number of epochs with one fixed recipe (SGD, momentum 0.9, BN, He's first weights), look
+#   once.
 
 # %%
 SHALLOW, DEEP = pick(quick=(14, 32), full=(20, 56))
@@ -507,9 +513,10 @@ draw_runs("resnet_residual_degradation", residual_gap, "Residual: deep minus sha
 # section 3).
 #
 # The diamonds are the full profile: 20 and 56 layers on 20,000 photographs of CIFAR-10, 8 epochs with rate 0.1, one run.
-# The deep plain network is 1.04 behind the shallow one, the residual one 0.47. So shortcuts take away more than half of the
-# damage, but against our hypothesis B not all. Perhaps 1,250 steps are too few for 56 layers; we did not try more. (The paper took 64,000, and there the
-# residual 56 layers end below the 20, with 6.97 and 8.75 % test errors.) Residual networks make depth trainable, not free.
+# The deep plain network is 1.04 behind the shallow one, the residual one 0.47. So shortcuts take away more than half of
+# the damage, but against our hypothesis B not all. Perhaps 1,250 steps are too few for 56 layers; we did not try more.
+# (The paper took 64,000, and there the residual 56 layers end below the 20, with 6.97 and 8.75 % test errors.) Residual
+# networks make depth trainable, not free.
 #
 # ### 4.2 The good weights exist
 #
@@ -559,8 +566,8 @@ finding("resnet_constructed_minus_shallow", constructed - loss_of[plain_shallow]
 Table([{"network": name, "loss on the training images": value} for name, value in loss_of.items()])  # fmt: skip
 
 # %% [markdown]
-# So among the weights of the deep plain network there are some that do as well as the shallow one, and gradient descent from
-# random weights did not find them. The problem is not what the network *can* do, and not overfitting. It is the
+# So among the weights of the deep plain network there are some that do as well as the shallow one, and gradient descent
+# from random weights did not find them. The problem is not what the network *can* do, and not overfitting. It is the
 # **search**: deep plain networks are hard to optimize.
 #
 # ### 4.3 Has the gradient vanished?
@@ -568,8 +575,8 @@ Table([{"network": name, "loss on the training images": value} for name, value i
 # That was the old explanation, and the slides say that normalization has settled it. Here is the gradient of each
 # convolution, relative to its weights.
 #
-# * *Hypothesis*: in the deep plain network, before training, the gradient of the first third of the layers is not smaller than
-#   that of the last third.
+# * *Hypothesis*: in the deep plain network, before training, the gradient of the first third of the layers is not
+#   smaller than that of the last third.
 # * *Metric*: the ratio of the two medians. Below 1 it fades on its way to the image.
 
 # %% trained alt="Two panels with the relative gradient of every convolution, on a logarithmic axis, from the first to the last. Before training the plain network's curve falls steeply from left to right: the first layers have by far the largest gradients. The residual network's curve falls far less. After the training both curves lie lower, and neither is steep."
@@ -604,16 +611,17 @@ Table(rows, caption="gradient before training; growth: size of the weights after
 
 # %% [markdown]
 # It has not vanished. It has *exploded*: from right to left, on its way back, it grows in every layer by about the same
-# factor, so in the picture it is nearly a straight line. BN is the reason, as Yang et al. (2019) show by theory; we did not try it without BN. Layers of random weights
-# and ReLU make different images look more and more alike. BN subtracts what they share and blows the rest up to full
-# size, and what enlarges small differences on the way forward enlarges gradients on the way back.
+# factor, so in the picture it is nearly a straight line. BN is the reason, as Yang et al. (2019) show by theory; we did
+# not try it without BN. Layers of random weights and ReLU make different images look more and more alike. BN subtracts
+# what they share and blows the rest up to full size, and what enlarges small differences on the way forward enlarges
+# gradients on the way back.
 #
-# So at the first steps the front layers are thrown about: their gradient is as large as the weights themselves, or larger, and the
-# table shows that the weights grow, while those of the residual network keep their size. Where BN follows a
-# convolution, the size of its weights has no effect on the output, so larger weights only make the next steps relatively smaller, and in the right panel the
-# explosion is over. But time was probably lost, and what the back layers learned meanwhile rested on noise. **One rate can
-# hardly suit layers whose gradients differ so much.** In the residual network the gradient arrives through the shortcuts, since
-# d(x + f)/dx = 1 + f′, with the same 1 in every block.
+# So at the first steps the front layers are thrown about: their gradient is as large as the weights themselves, or
+# larger, and the table shows that the weights grow, while those of the residual network keep their size. Where BN
+# follows a convolution, the size of its weights has no effect on the output, so larger weights only make the next steps
+# relatively smaller, and in the right panel the explosion is over. But time was probably lost, and what the back layers
+# learned meanwhile rested on noise. **One rate can hardly suit layers whose gradients differ so much.** In the residual
+# network the gradient arrives through the shortcuts, since d(x + f)/dx = 1 + f′, with the same 1 in every block.
 #
 # Is this the whole reason? The authors looked at the gradients, too, and called them healthy. They only guessed that
 # deep plain networks learn very slowly, and the loss of ours is still falling in the last epoch. What is sure is what
@@ -621,10 +629,10 @@ Table(rows, caption="gradient before training; growth: size of the weights after
 #
 # ### 4.4 What has a block learned?
 #
-# If the layers of a residual network only learn *changes*, then taking one block out should hurt little. In a plain network
-# each block works on what the one before made: without it, the next gets an input that it has never seen. So: train
-# networks of equal depth, replace one block by the identity, test; put it back, take the next. (Only blocks that keep the
-# shape: where it changes there is no identity.)
+# If the layers of a residual network only learn *changes*, then taking one block out should hurt little. In a plain
+# network each block works on what the one before made: without it, the next gets an input that it has never seen. So:
+# train networks of equal depth, replace one block by the identity, test; put it back, take the next. (Only blocks that
+# keep the shape: where it changes there is no identity.)
 #
 # * *Hypothesis*: a residual network minds the loss of a block less.
 # * *Metric*: accuracy on the unseen images with one block gone, median over the blocks;
@@ -688,7 +696,8 @@ Table(rows, caption="34 layers, ImageNet, errors as published", formats={"GMACs"
 #
 # Now the image size (2.5). Our residual network has read digits of one size only. The same digits, enlarged by half:
 #
-# * *Hypothesis*: it reads them about as well, since it takes every size. *Metric*: accuracy on the unseen images, enlarged.
+# * *Hypothesis*: it reads them about as well, since it takes every size. *Metric*: accuracy on the unseen images,
+#   enlarged.
 
 # %% trained
 size = data.train.images.shape[1] * 3 // 2
@@ -701,10 +710,10 @@ finding("resnet_accuracy_enlarged", 100 * accuracy[f"{size}x{size}"], band=bands
 Table([{"images": name, "right (%)": 100 * value} for name, value in accuracy.items()])
 
 # %% [markdown]
-# It runs, but it reads badly: over five seeds 10 to 26 % are right, and guessing gives 10 %. A likely reason: strokes are wider
-# and longer than any that it has seen, and convolution makes a network indifferent to the *place* of a feature, not to its
-# *size*. So *trained with* variable sizes is what the summary must mean: to read several sizes, a network must see
-# several.
+# It runs, but it reads badly: over five seeds 10 to 26 % are right, and guessing gives 10 %. A likely reason: strokes
+# are wider and longer than any that it has seen, and convolution makes a network indifferent to the *place* of a
+# feature, not to its *size*. So *trained with* variable sizes is what the summary must mean: to read several sizes, a
+# network must see several.
 
 # %% [markdown]
 # ### 4.6 The recipe
@@ -737,10 +746,10 @@ Table([{"weight decay": decay, "left of a weight (%)": 100 * np.prod(1 - rates *
 #
 # Our networks saw small digits for a few seconds. The kit brings a ResNet-20 that was trained for 36 epochs on the
 # photographs of CIFAR-10: `course train resnet20 --data cifar10` made it, in two and a half hours on two processor cores
-# that did other work, too. Rate, momentum and moved and mirrored images are the paper's. The schedule is not: 36 epochs in
-# place of 164, and the rate falls along half a cosine. The weight decay is 5e-3 in Keras' way. The paper's
-# 1e-4, which goes through the momentum, would be about 1e-3 in Keras' way (4.6), so ours is about five times as strong.
-# The network's card holds every epoch.
+# that did other work, too. Rate, momentum and moved and mirrored images are the paper's. The schedule is not: 36 epochs
+# in place of 164, and the rate falls along half a cosine. The weight decay is 5e-3 in Keras' way. The paper's 1e-4,
+# which goes through the momentum, would be about 1e-3 in Keras' way (4.6), so ours is about five times as strong. The
+# network's card holds every epoch.
 
 # %% alt="Two panels over the 36 epochs of a ResNet-20 on CIFAR-10. Left: the error on moved training images falls steadily from 64 to 7 percent; the error on validation images lies above it from the second epoch on, jumps by up to ten points while the rate is large, and falls smoothly to 13 percent at the end, above the dotted line of the paper's 8.75 percent. Right: the learning rate falls from 0.1 along half a cosine to zero."
 card = training.card("resnet20-cifar10")
@@ -764,10 +773,10 @@ Table([dict(zip(("ResNet-20", "epochs", "training images", "test error (%)", "im
 # While the rate is large the validation error jumps, so it matters where training happens to stop. As the rate goes to
 # zero the jumps end, and the error falls by several points. The paper divides its rate by 10 twice to the same end.
 #
-# Ours is not the paper's network yet. It had less than a quarter of the epochs, a tenth fewer images, and images that were
-# compressed as JPEG, which takes detail from such small pictures; schedule and weight decay differ, too. How much each of
-# the five costs, or brings, we have not measured. `training.pretrained("resnet20-cifar10")` gives you the network; it takes images from 0 to 1, normalization
-# is its first layer.
+# Ours is not the paper's network yet. It had less than a quarter of the epochs, a tenth fewer images, and images that
+# were compressed as JPEG, which takes detail from such small pictures; schedule and weight decay differ, too. How much
+# each of the five costs, or brings, we have not measured. `training.pretrained("resnet20-cifar10")` gives you the
+# network; it takes images from 0 to 1, normalization is its first layer.
 #
 # ## 5 · Exercises
 #
@@ -775,8 +784,9 @@ Table([dict(zip(("ResNet-20", "epochs", "training images", "test error (%)", "im
 #
 # ### Exercise 1 · What a bottleneck saves (1 point)
 #
-# A volume has `channels` maps. Block 1: two 3x3 convolutions, `channels` → `channels`. Block 2: a 1x1 convolution to `inner` maps,
-# a 3x3 from `inner` to `inner`, a 1x1 back to `channels`. No biases. How many times as many weights has block 1 as block 2?
+# A volume has `channels` maps. Block 1: two 3x3 convolutions, `channels` → `channels`. Block 2: a 1x1 convolution to
+# `inner` maps, a 3x3 from `inner` to `inner`, a 1x1 back to `channels`. No biases. How many times as many weights has
+# block 1 as block 2?
 
 # %% exercise="bottleneck_saving" points=1
 def bottleneck_saving(channels, inner):
@@ -903,8 +913,8 @@ assert np.all(np.isfinite(constant_))
 # %% [markdown]
 # ### Exercise 3 · BatchNormalization, backward (2 points)
 #
-# Section 2.3 has dx for one channel. Write it for x and dy of shape `(N, H, W, C)` with gamma `(C,)`, in training mode, and
-# return dx, and the gradients of gamma and beta (y = gamma · x̂ + beta: what does a small change of each do?).
+# Section 2.3 has dx for one channel. Write it for x and dy of shape `(N, H, W, C)` with gamma `(C,)`, in training mode,
+# and return dx, and the gradients of gamma and beta (y = gamma · x̂ + beta: what does a small change of each do?).
 
 # %% exercise="batch_norm_backward" points=2
 def batch_norm_backward(dy, x, gamma, epsilon=1e-5):
@@ -1144,16 +1154,16 @@ assert len(calls_) == 10 and len({*calls_}) == 10
 # %% [markdown]
 # ### Exercise 6 · Explain what you saw (2 points, read by a teacher)
 #
-# A friend says: "The deep plain network has too many weights for so few images. It overfits, and the shortcuts help because
-# they make the network simpler." Name two results of this lesson that speak against it. What do the shortcuts change instead?
-# Five sentences are enough.
+# A friend says: "The deep plain network has too many weights for so few images. It overfits, and the shortcuts help
+# because they make the network simpler." Name two results of this lesson that speak against it. What do the shortcuts
+# change instead? Five sentences are enough.
 
 # %% [markdown] exercise="explain_degradation" points=2
-# Overfitting means a low loss on the training images and a high one on others. In 4.1 the deep plain network has the higher
-# loss on the *training* images themselves, so it does not overfit: it underfits. Second, the residual twin has exactly the same number
-# of weights (option A has none) and even the same first values, so it is not simpler, and it learns well. The constructed
-# network of 4.2 shows that the deep plain network could be as good as the shallow one: the weights exist, and gradient
-# descent does not find them.
+# Overfitting means a low loss on the training images and a high one on others. In 4.1 the deep plain network has the
+# higher loss on the *training* images themselves, so it does not overfit: it underfits. Second, the residual twin has
+# exactly the same number of weights (option A has none) and even the same first values, so it is not simpler, and it
+# learns well. The constructed network of 4.2 shows that the deep plain network could be as good as the shallow one: the
+# weights exist, and gradient descent does not find them.
 #
 # The shortcuts change the search. With x + f(x) each block passes x on and adds to it. So the signal arrives at the
 # end, the gradient differs far less from layer to layer (4.3), and a block only has to learn what to change.
@@ -1190,16 +1200,19 @@ findings_table()
 # The last column is the full profile, run once on photographs. There the deeper residual network is 0.47 worse than the
 # shallow one, so the second claim fails there; the plain one is 1.04 worse.
 #
-# **In short.** A deep plain network gets worse in training, although good weights exist for it: gradient descent does not
-# find them. BatchNormalization keeps signals in range and gradients from vanishing, and it is not enough. x + f(x)
+# **In short.** A deep plain network gets worse in training, although good weights exist for it: gradient descent does
+# not find them. BatchNormalization keeps signals in range and gradients from vanishing, and it is not enough. x + f(x)
 # makes doing nothing easy, carries the signal forward and the gradient back, and lets each block learn a change. On
 # ImageNet depth then paid: 152 layers, at fewer multiply-adds than VGG16. In our short runs it did not.
 #
 # **Read more**
-# * K. He, X. Zhang, S. Ren, J. Sun, *Deep Residual Learning for Image Recognition*, 2015, [arXiv:1512.03385](https://arxiv.org/abs/1512.03385): figure 1 is our 4.1, table 1 our 2.4.
+# * K. He, X. Zhang, S. Ren, J. Sun, *Deep Residual Learning for Image Recognition*, 2015,
+#   [arXiv:1512.03385](https://arxiv.org/abs/1512.03385): figure 1 is our 4.1, table 1 our 2.4.
 # * S. Ioffe, C. Szegedy, *Batch Normalization*, 2015, [arXiv:1502.03167](https://arxiv.org/abs/1502.03167).
-# * A. Veit, M. Wilber, S. Belongie, *Residual Networks Behave Like Ensembles of Relatively Shallow Networks*, 2016, [arXiv:1605.06431](https://arxiv.org/abs/1605.06431): blocks taken out, as in 4.4.
-# * G. Yang et al., *A Mean Field Theory of Batch Normalization*, 2019, [arXiv:1902.08129](https://arxiv.org/abs/1902.08129): why gradients explode in deep plain networks with BN.
+# * A. Veit, M. Wilber, S. Belongie, *Residual Networks Behave Like Ensembles of Relatively Shallow Networks*, 2016,
+#   [arXiv:1605.06431](https://arxiv.org/abs/1605.06431): blocks taken out, as in 4.4.
+# * G. Yang et al., *A Mean Field Theory of Batch Normalization*, 2019,
+#   [arXiv:1902.08129](https://arxiv.org/abs/1902.08129): why gradients explode in deep plain networks with BN.
 #
-# **Next**: depth is one way to spend more computation; more filters and larger images are others. EfficientNet (lesson 16)
-# asks how to share a budget among the three.
+# **Next**: depth is one way to spend more computation; more filters and larger images are others. EfficientNet (lesson
+# 16) asks how to share a budget among the three.
