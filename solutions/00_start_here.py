@@ -140,7 +140,7 @@ columns = {
 Table([counted[name] for name in SOME], columns, formats={"year": "d"})
 
 # %% [markdown]
-# All of them, drawn to one scale, stand in `docs/atlas.md`; `course atlas` counts and draws them again.
+# All of them, drawn to one scale, stand in `docs/atlas.md` of the course's repository (it is not in the students' zip).
 #
 # The rise was a contest: each year until 2017, teams sent in their networks' answers on test images whose true
 # names were kept secret. The lectures show its winners.
@@ -201,8 +201,8 @@ finding(
 
 # %% [markdown]
 # One run proves little: another start of the weights gives another number. So every finding was measured
-# beforehand with five seeds (starts) and two numbers of processor threads (`course measure 00` repeats it). The
-# dots and the squares show these runs; the star is yours, just now.
+# beforehand with five seeds (starts) and two numbers of processor threads (in the repository `course measure 00`
+# repeats it). The dots and the squares show these runs; the star is yours, just now.
 
 # %% trained alt="Five dots, each in a square, between 0.966 and 0.977 inside the shaded band from 0.93 to 1, and a star for this run."
 runs = measured("00_start_here", "start_digits_accuracy")
@@ -291,7 +291,7 @@ assert volume_size(1, 7, 10, 2) == (70, 140)
 # Put a question mark behind a name to read about it: `training.fit?`
 #
 # Each lesson runs in two profiles. *Quick*, the usual one, takes seconds and needs neither internet nor a GPU.
-# *Full* uses the real data sets: set the environment variable `COURSE_PROFILE=full` before you start Jupyter.
+# *Full* uses the real data sets: run `%env COURSE_PROFILE=full` in a cell before the first one.
 
 # %% [markdown]
 # ## Wrap-up
@@ -320,7 +320,7 @@ findings_table()
 # %% [markdown]
 # **References.** Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: *Gradient-based learning applied to document
 # recognition*, Proceedings of the IEEE 86(11), 1998. The papers of the other networks stand in their lessons
-# and in `data/published.csv`. The digits: E. Alpaydin, C. Kaynak, *Optical Recognition of Handwritten Digits*,
+# and in `published.csv` (`claims.published()` shows it). The digits: E. Alpaydin, C. Kaynak, *Optical Recognition of Handwritten Digits*,
 # UCI Machine Learning Repository, 1998 (the test part, as scikit-learn ships it).
 #
 # **Next**: [lesson 1](01_convolution.ipynb) takes the main part of all of these networks to pieces: the
