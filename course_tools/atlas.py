@@ -56,8 +56,8 @@ from the network's graph, at the input size of its paper.
   activations and their gradients, all in float32.
 * **field**: the side of the receptive field of the last maps, in pixels of the image. It is larger than the
   image where windows reach into the padding; "image": squeeze and excitation lets each unit see all of it.
-* **layers**: layers with weights on the longest way through the network. The names of the WRN for
-  CIFAR-10 count their three shortcuts, too, but not the dense layer; the name of DenseNet-264 is a slip of its paper.
+* **layers**: layers with weights on the longest way through the network. The names of the WRN for CIFAR-10
+  count their three shortcuts, too, but not the dense layer; the name of DenseNet-264 is a slip of its paper.
 * **error %**: as published, top-1 / top-5 on ImageNet, or of the test images of CIFAR-10 and MNIST.
   `data/README.md` says how they were measured, and which of them were looked up again.
 
