@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from .errors import CourseError
 from .project import Project
@@ -180,7 +181,7 @@ def stale(
 
     found = find(Project(), strict=strict)
     for problem in found:
-        console.print(f"[red]✘[/] {problem}", highlight=False)
+        console.print(f"[red]✘[/] {escape(problem)}", highlight=False)
     if found:
         raise typer.Exit(1)
 
@@ -190,5 +191,5 @@ def main() -> None:
     try:
         app()
     except CourseError as error:
-        Console(stderr=True).print(f"[red]course:[/] {error}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]course:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)

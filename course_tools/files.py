@@ -29,7 +29,8 @@ def write_all(texts: dict[Path, str | bytes]) -> None:
             os.replace(temporary, path)
     except OSError as error:
         raise CourseError(
-            f"cannot write {error.filename}: {error.strerror}. Make the folder writable or free some space."
+            f"cannot write {error.filename or path}: {error.strerror}. "
+            "Make the folder writable or free some space."
         ) from None
     finally:
         for temporary in aside.values():

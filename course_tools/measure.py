@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from . import source
 from .errors import CourseError
@@ -52,7 +53,7 @@ def measure(
         if result.error:
             raise CourseError(result.error)
         for problem in problems(result):
-            console.print(f"[yellow]![/] {problem}", highlight=False)
+            console.print(f"[yellow]![/] {escape(problem)}", highlight=False)
     rows = [
         row
         for pair, result in zip(pairs, results, strict=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -47,7 +48,7 @@ def run(
     console.print(summary(results))
     for result in results:
         for problem in problems(result):
-            console.print(f"[red]✘[/] {problem}", highlight=False)
+            console.print(f"[red]✘[/] {escape(problem)}", highlight=False)
     return results
 
 

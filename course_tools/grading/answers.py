@@ -130,16 +130,13 @@ def needed(exercise: Exercise, repaired: Repaired, release: Release) -> tuple[li
 
 
 def everything(exercise: Exercise, repaired: Repaired, release: Release) -> list[str]:
-    """All code cells before the exercise, checks aside."""
+    """All code cells before the exercise's check, the answer and other checks aside."""
     texts = []
     for cell in repaired.notebook.cells:
-        if cell.id == exercise.name:
+        check = cell.metadata.get("course", {}).get("check")
+        if check == exercise.name:
             break
-        if (
-            cell.cell_type == "code"
-            and "check" not in cell.metadata.get("course", {})
-            and cell.source.strip()
-        ):
+        if cell.cell_type == "code" and not check and cell.id != exercise.name and cell.source.strip():
             texts.append(cell.source)
     return texts
 

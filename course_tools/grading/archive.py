@@ -1,5 +1,6 @@
 """Reads zip files that strangers made: in memory, never unpacked, with limits."""
 
+import contextlib
 import functools
 import io
 import zipfile
@@ -65,13 +66,13 @@ def _members(
         yield Member((), None, problem=f"the zip file holds more than {MOST_MEMBERS:,} files")
         return
     for entry in entries:
-        name = entry.filename.replace("\\", "/")
+        name = _name(entry).replace("\\", "/")
         parts = PurePosixPath(name).parts
         if entry.is_dir() or not name.lower().endswith(wanted):
             continue
         if hidden(parts) or parts[: len(folder)] != folder:
             continue
-        if name.startswith("/") or ".." in parts or ":" in parts[0]:
+        if name.startswith("/") or ".." in parts or parts[0][1:2] == ":":
             yield Member(parts[-1:], None, problem="its path in the zip file leads out of it")
             continue
         if entry.external_attr >> 28 == 0o12:
@@ -87,11 +88,25 @@ def _members(
             continue
         try:
             _look(packed, entry)
-            time = datetime(*entry.date_time).astimezone()
         except Exception as error:
             yield Member(parts, None, problem=f"it cannot be unpacked: {type(error).__name__}")
             continue
-        yield Member(parts, time, functools.partial(_read, packed, entry), size=entry.file_size)
+        yield Member(parts, _time(entry), functools.partial(_read, packed, entry), size=entry.file_size)
+
+
+def _name(entry: zipfile.ZipInfo) -> str:
+    """The entry's name; macOS writes UTF-8 without saying so, which `zipfile` reads as cp437."""
+    if not entry.flag_bits & 0x800:
+        with contextlib.suppress(UnicodeError):
+            return entry.filename.encode("cp437").decode("utf-8")
+    return entry.filename
+
+
+def _time(entry: zipfile.ZipInfo) -> datetime | None:
+    """The entry's time; None where the program that packed it wrote none."""
+    with contextlib.suppress(ValueError, OverflowError, OSError):
+        return datetime(*entry.date_time).astimezone()
+    return None
 
 
 def _look(packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:

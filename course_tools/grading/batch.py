@@ -81,7 +81,9 @@ def grade_all(whole: Class, found: list[Submission], jobs: int, due: datetime | 
 
 def _one(whole: Class, one: Submission, server: Server, due: datetime | None) -> None:
     """Grades one submission, unless its result is there already, and stores the result."""
-    result = Result(one.student, one.lesson, "", notes=list(one.notes), closed=whole.closed)
+    result = Result(
+        one.student, one.lesson, "", notes=list(one.notes), tampered=list(one.doubts), closed=whole.closed
+    )
     graded = None
     try:
         student, near = _read(whole, one, result)
@@ -129,6 +131,7 @@ def _earlier(whole: Class, one: Submission, result: Result) -> Result | None:
     if not earlier or not gradebook.path(whole.out, result.student, result.lesson).exists():
         return None
     earlier.notes = [*result.notes, *(note for note in earlier.notes if note not in result.notes)]
+    earlier.tampered = [*result.tampered, *(t for t in earlier.tampered if t not in result.tampered)]
     return earlier
 
 
@@ -140,7 +143,7 @@ def _grade(
     repaired = repair.repair(student, release)
     result.notes += repaired.notes
     repaired.files = near.files
-    result.tampered = repaired.tampered + _modules(student, near, release)
+    result.tampered += repaired.tampered + _modules(student, near, release)
     text = "\n".join(cell.source for cell in student.cells if cell.kind == "code")
     result.notes += [
         f"The file {names.readable(name)} was not given to the code: {reason}."

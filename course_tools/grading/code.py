@@ -12,23 +12,47 @@ from IPython.core.inputtransformer2 import TransformerManager
 from ..source import global_names
 
 MOST_SPECIAL, MOST_LENGTH = 30, 50_000  # IPython takes 9 s for 1,000 lines of "x = %y", 0.2 s for 100
+SPECIAL = re.compile(r"^[ \t\f]*[%!?,;/]|=[ \t\f]*[%!]|\?[ \t\f]*$", re.MULTILINE)
 BUILTINS = frozenset(dir(builtins)) | {"get_ipython", "display", "__file__", "__name__"}
 
 
+class _TooSpecial(Exception):
+    pass
+
+
+class _Brief(TransformerManager):
+    """IPython's own, which reads the whole cell again for each special line: for a few of them only."""
+
+    def do_token_transforms(self, lines: list[str]) -> list[str]:
+        for _ in range(MOST_SPECIAL + 1):
+            changed, lines = self.do_one_token_transform(lines)
+            if not changed:
+                return lines
+        raise _TooSpecial
+
+
 @functools.lru_cache(maxsize=20_000)
-def python(source: str) -> str:
-    """The cell as plain Python: magics and shell commands become calls, as IPython makes them."""
+def _rewritten(source: str) -> str | None:
+    """The cell as plain Python; None where that would take too long."""
     try:
         ast.parse(source)
         return source
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         pass
-    if too_special(source):
-        return source
+    if len(source) > MOST_LENGTH or len(SPECIAL.findall(source)) > MOST_SPECIAL:
+        return None
     try:
-        return TransformerManager().transform_cell(source)
+        return _Brief().transform_cell(source)
+    except _TooSpecial:
+        return None
     except Exception:
         return source
+
+
+def python(source: str) -> str:
+    """The cell as plain Python: magics and shell commands become calls, as IPython makes them."""
+    text = _rewritten(source)
+    return source if text is None else text
 
 
 def text(content: bytes) -> str:
@@ -45,9 +69,8 @@ def text(content: bytes) -> str:
 
 
 def too_special(source: str) -> bool:
-    """Whether a cell holds more magics, shell commands and questions than can be rewritten in a second."""
-    lines = re.findall(r"^[ \t]*[%!?]|=[ \t]*[%!]|\?[ \t]*$", source, flags=re.MULTILINE)
-    return len(lines) > MOST_SPECIAL or bool(lines) and len(source) > MOST_LENGTH
+    """Whether a cell is no Python, and too long or with too many special lines to be rewritten."""
+    return _rewritten(source) is None
 
 
 @functools.lru_cache(maxsize=20_000)

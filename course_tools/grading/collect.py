@@ -1,12 +1,15 @@
 """Finds the submissions in a folder or a zip file, under all the names that they come with."""
 
+import contextlib
 import hashlib
+import os
+import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..errors import CourseError
 from . import archive, names
@@ -29,6 +32,7 @@ class Submission:
     named: bool = False  # a name tells the student, and not only a folder around it
     marked_late: bool = False
     notes: tuple[str, ...] = field(default=())
+    doubts: tuple[str, ...] = ()  # why a person should look whose it is
     folder: tuple[str, ...] = ()  # in which it lay
     beside: Callable[[], Beside] = nothing  # the other files in it, where it is the student's own
 
@@ -49,7 +53,29 @@ def collect(folder: Path, lessons: Iterable[str]) -> list[Submission]:
     found = list(_file(folder, (), lessons) if folder.is_file() else _walk(folder, (), lessons, folder))
     if not found:
         raise CourseError(f"no notebook (.ipynb) and no zip file in {folder}.")
+    found += _without_notebook(folder, found, lessons)
     return newest(_own_folders(_tell_apart(found)))
+
+
+def _without_notebook(folder: Path, found: list[Submission], lessons: list[str]) -> Iterator[Submission]:
+    """Students whom a learning system names, and of whom there is neither a notebook nor a zip file."""
+    seen = {(one.student, one.number) for one in found}
+    for parts in sorted(_files(folder)):
+        student, _, number, _ = _who(tuple(map(names.readable, parts)), lessons, folder)
+        if number and (student, number) not in seen and not archive.hidden(parts):
+            seen.add((student, number))
+            yield _problem(parts, lessons, folder, "neither a notebook (.ipynb) nor a zip file was handed in")
+
+
+def _files(folder: Path) -> list[tuple[str, ...]]:
+    """The paths of all files in a folder or a zip file; none where they cannot be listed."""
+    if folder.is_dir():
+        return [
+            Path(at, name).relative_to(folder).parts for at, _, files in os.walk(folder) for name in files
+        ]
+    with contextlib.suppress(Exception), zipfile.ZipFile(folder) as packed:
+        return [PurePosixPath(name).parts for name in packed.namelist() if not name.endswith("/")]
+    return []
 
 
 def _walk(folder: Path, parts: tuple[str, ...], lessons: list[str], root: Path) -> Iterator[Submission]:
@@ -142,10 +168,12 @@ def _who(parts: tuple[str, ...], lessons: list[str], root: Path) -> tuple[str, s
     stems = [Path(parts[-1]).stem, *reversed(parts[:-1])]  # the nearest first
     told = [names.split(stem.removesuffix(".ipynb"), lessons) for stem in stems]
     lesson = next((its_lesson for _, its_lesson, _ in told if its_lesson), "")
-    for student, _, number in [*(entry for entry in told if entry[2]), *told]:
+    # A learning system's own name stands outermost; what lies in it was named by the student.
+    for student, _, number in [*(entry for entry in reversed(told) if entry[2]), *told]:
         if student:
             return names.safe(student), lesson, number, True
-    folder = next((stem for stem, entry in zip(stems[1:], told[1:], strict=True) if not entry[1]), "")
+    folders = zip(stems[1:], told[1:], strict=True)
+    folder = next((s for s, entry in folders if not entry[1] and not names.released(s)), "")
     return names.safe(folder or names.readable(root.resolve().name)), lesson, "", False
 
 
@@ -189,7 +217,10 @@ def newest(found: list[Submission]) -> list[Submission]:
             for other in several
             if other is not best
         )
-        chosen.append(replace(best, notes=(*best.notes, *notes)))
+        places = {one.number or one.folder[:1] for one in several}
+        origins = ", ".join(sorted(one.origin for one in several))
+        doubts = (f"files of this student lie in several folders ({origins})",) if len(places) > 1 else ()
+        chosen.append(replace(best, notes=(*best.notes, *notes), doubts=doubts))
     return sorted(chosen, key=lambda one: (one.student, one.lesson))
 
 

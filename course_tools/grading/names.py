@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 
 MOODLE = re.compile(r"^(?P<student>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<rest>.*)$", re.IGNORECASE)
-CANVAS = re.compile(r"^(?P<student>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_(?P<file>\d+)_(?P<rest>.+)$")
+CANVAS = re.compile(r"^(?P<student>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_(?P<file>\d{3,})_(?P<rest>.+)$")
 COPY = re.compile(  # "03_lenet5 (1)", "03_lenet5-1", "03_lenet5-Copy1", "03_lenet5 - Copy"
     r"(\s*[-_ ]?\(\d+\)|-\d{1,2}|[-_ ]+(copy|kopie|copie|copia)[-_ ]?\(?\d*\)?|[-_ ](final|v\d+|neu|new))+$",
     re.IGNORECASE,
@@ -38,6 +38,11 @@ def split(stem: str, lessons: Iterable[str]) -> tuple[str, str, str]:
     return "", "", ""
 
 
+def released(stem: str) -> bool:
+    """Whether a folder is one of the students' zip, which tells nothing of the student."""
+    return bool(re.fullmatch(r"notebooks|convnet-course-.*", stem.strip(), re.IGNORECASE))
+
+
 def readable(name: str) -> str:
     """A file's name that can be written down: what is not UTF-8 is read as an old Windows name.
 
@@ -63,5 +68,6 @@ def safe(student: str) -> str:
     ('_HYPERLINK(x)', '__.._root', 'Anna Müller')
     """
     student = unicodedata.normalize("NFC", student)  # macOS writes "ü" as two characters
-    plain = re.sub(r"[^\w .,'()@+-]", "_", student, flags=re.UNICODE).strip()[:80].strip()
+    plain = re.sub(r"[^\w .,'()@+-]", "_", student, flags=re.UNICODE).strip()
+    plain = plain.encode()[:160].decode("utf-8", "ignore").strip()  # a file's name may have 255 bytes
     return re.sub(r"^[.=+@-]+", "_", plain) or "_"

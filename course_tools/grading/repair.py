@@ -34,17 +34,17 @@ def repair(student: Notebook, release: Release) -> Repaired:
     matches = _match(student, release)
     result = Repaired(copy.deepcopy(release.notebook), {}, list(student.notes))
     chosen = {exercise.name: _answer(exercise, student, matches, result) for exercise in release.exercises}
-    used = {place for place in chosen.values() if place is not None}
+    used = {place for places in chosen.values() for place in places}
     released = {cell.id: cell for cell in result.notebook.cells}
     checks = {f"{exercise.name}_check": exercise for exercise in release.automatic}
     if not used and not any(matches.get(place) in checks for place in range(len(student.cells))):
         raise Unreadable(f"no exercise of {release.name} is in this notebook")
     for exercise in release.exercises:
-        place = chosen[exercise.name]
-        text = exercise.stub if place is None else student.cells[place].source
+        places = chosen[exercise.name]
+        text = _joined(student, places) if places else exercise.stub
         released[exercise.name].source = result.answers[exercise.name] = text
     _look_at_checks(student, release, matches, result)
-    _add_others(student, matches, used, result, checks)
+    _add_others(student, matches, used, result, checks, release)
     return result
 
 
@@ -85,9 +85,17 @@ def _match(student: Notebook, release: Release) -> dict[int, str]:
     return matches
 
 
-def _answer(exercise: Exercise, student: Notebook, matches: dict[int, str], result: Repaired) -> int | None:
-    """The cell that answers an exercise: a labelled one, else one that defines its function; the last."""
-    labelled = [place for place, key in matches.items() if key == exercise.name]
+def _joined(student: Notebook, places: list[int]) -> str:
+    return "\n\n".join(student.cells[place].source for place in places)
+
+
+def _answer(exercise: Exercise, student: Notebook, matches: dict[int, str], result: Repaired) -> list[int]:
+    """The cell that answers an exercise: a labelled one, else one that defines its function; the last.
+
+    Several where only together they define what was asked for: JupyterLab copies the label to all parts of a
+    cell that is split. None where there is no answer.
+    """
+    labelled = sorted(place for place, key in matches.items() if key == exercise.name)
     defining = [
         place
         for place, cell in enumerate(student.cells)
@@ -96,6 +104,12 @@ def _answer(exercise: Exercise, student: Notebook, matches: dict[int, str], resu
     if exercise.written and not labelled:
         labelled = _after_question(exercise, student, matches)
     both = [place for place in labelled if place in defining]
+    split = exercise.defines and not both and len(labelled) > 1
+    if split and exercise.defines <= code.names(_joined(student, labelled))[0]:
+        result.notes.append(
+            f"The answer to {exercise.name} stood in {len(labelled)} cells; they were read as one."
+        )
+        return labelled
     filled = [p for p in both or labelled if _plain(student.cells[p].source) != _plain(exercise.stub)]
     if not filled:  # the answer may stand in a cell of the student's own
         own = [p for p in defining if matches.get(p) in (None, exercise.name)]
@@ -103,10 +117,11 @@ def _answer(exercise: Exercise, student: Notebook, matches: dict[int, str], resu
     candidates = sorted(filled or both or labelled or defining)
     if not candidates:
         result.notes.append(f"The answer cell of {exercise.name} was missing; it counts as not answered.")
-        return None
-    if len(labelled) > 1:
+        return []
+    several = both or labelled
+    if len(several) > 1:
         result.notes.append(
-            f"The answer cell of {exercise.name} stood there {len(labelled)} times; the last counts."
+            f"The answer cell of {exercise.name} stood there {len(several)} times; the last counts."
         )
     place = candidates[-1]
     if place not in labelled and student.cells[place].nbgrader:
@@ -115,7 +130,7 @@ def _answer(exercise: Exercise, student: Notebook, matches: dict[int, str], resu
         result.notes.append(f"The label of the answer cell of {exercise.name} was missing and was put back.")
     if not exercise.written and student.cells[place].kind != "code":
         result.notes.append(f"The answer to {exercise.name} stood in a text cell; it was read as code.")
-    return place
+    return [place]
 
 
 def _after_question(exercise: Exercise, student: Notebook, matches: dict[int, str]) -> list[int]:
@@ -156,10 +171,15 @@ def _look_at_checks(student: Notebook, release: Release, matches: dict[int, str]
 
 
 def _add_others(
-    student: Notebook, matches: dict[int, str], used: set[int], result: Repaired, checks: dict
+    student: Notebook,
+    matches: dict[int, str],
+    used: set[int],
+    result: Repaired,
+    checks: dict,
+    release: Release,
 ) -> None:
     """Keeps the student's changes to other code cells, and the cells that the student added, in place."""
-    exercises = set(result.answers)
+    defines = {exercise.name: exercise.defines for exercise in release.automatic}
     position = {cell.id: number for number, cell in enumerate(result.notebook.cells)}
     after: dict[int, list[NotebookNode]] = defaultdict(list)
     current, seen = -1, set()
@@ -167,9 +187,9 @@ def _add_others(
         key = matches.get(place)
         if key is not None:
             current = position[key]
-        if place in used or key in exercises or key in checks:
+        if place in used or key in checks or (key in result.answers and not _part(cell, defines.get(key))):
             continue
-        if key is None or key in seen:
+        if key is None or key in seen or key in result.answers:
             if cell.source.strip() and (key is None or cell.kind == "code"):
                 after[current].append(_own_cell(cell, len(after[current]), place))
             continue
@@ -183,6 +203,11 @@ def _add_others(
     for number, cell in enumerate(result.notebook.cells):
         cells += [cell, *after[number]]
     result.notebook.cells = cells
+
+
+def _part(cell: Cell, defines: frozenset[str] | None) -> bool:
+    """Whether it is a part of a code answer that was split: JupyterLab copies the label to every part."""
+    return defines is not None and cell.kind == "code" and not defines & code.names(cell.source)[0]
 
 
 def _own_cell(cell: Cell, number: int, place: int) -> NotebookNode:

@@ -103,7 +103,7 @@ def deadline(text: str) -> datetime:
 def _load(whole: Class, found: list[Submission], wanted: list[str]) -> None:
     """Loads the lessons that may be needed."""
     named = {one.lesson for one in found if one.lesson}
-    unknown = any(not one.lesson for one in found)
+    unknown = not named or any(not one.lesson and not one.problem for one in found)
     chosen = [lesson for lesson in whole.project.lessons if lesson.name in wanted]
     if not unknown:  # else any lesson that is built may be meant
         chosen = [lesson for lesson in chosen if lesson.name in named]
@@ -145,7 +145,14 @@ def _say(whole: Class, rows: list[dict]) -> None:
     again = f" ({whole.again} unchanged since last time)" if whole.again else ""
     whole.console.print(f"[green]✔[/] {len(rows)} rows{again}: {', '.join(parts)}", highlight=False)
     for name in ("grades.csv", "summary.html", "feedback"):
-        whole.console.print(f"  {whole.out / name}", highlight=False, soft_wrap=True)
+        whole.console.print(f"  {whole.out / name}", highlight=False, soft_wrap=True, markup=False)
+    stored = {path.stem for path in (whole.out / "results").glob("*/*.json")}
+    if others := sorted(stored - {lesson or "unknown" for _, lesson in whole.results}):
+        whole.console.print(
+            f"[yellow]![/] These show this run only, and no longer {', '.join(others)}, graded earlier. "
+            "Put all downloads into one folder and grade that, or give each lesson an --out of its own.",
+            highlight=False,
+        )
 
 
 @contextlib.contextmanager

@@ -51,6 +51,12 @@ def test_examples(module):
     ("muelleranna_4711_99812_03_lenet5-1.ipynb", "muelleranna", "03_lenet5"),
     ("muelleranna_LATE_4711_99812_03_lenet5.ipynb", "muelleranna", "03_lenet5"),
     ("anna/project.ipynb", "anna", ""),
+    ("anna/notebooks/03_lenet5.ipynb", "anna", "03_lenet5"),
+    ("anna/convnet-course-1.0/notebooks/03_lenet5.ipynb", "anna", "03_lenet5"),
+    ("hw_2026_11_20/anna/03_lenet5.ipynb", "anna", "03_lenet5"),
+    ("anna_4711_03_lenet5.ipynb", "anna_4711", "03_lenet5"),
+    ("Ben_2_assignsubmission_file_/Anna Lee_1_assignsubmission_file_03_lenet5.ipynb", "Ben", "03_lenet5"),
+    ("ben_4711_99812_work/muelleranna_1_99813_03_lenet5.ipynb", "ben", "03_lenet5"),
 ])  # fmt: skip
 def test_student_and_lesson_from_the_path(tmp_path, path, student, lesson):
     put(tmp_path / "handed in" / path, b"{}")
@@ -84,6 +90,64 @@ def test_of_several_files_the_newest_counts_and_the_others_are_named(tmp_path):
     assert one.origin == "anna/03_lenet5.ipynb"
     assert one.notes == ("anna/03_lenet5 (1).ipynb was handed in, too; the newest file counts.",)
     assert one.time == datetime.fromtimestamp(2000).astimezone()
+
+
+def test_a_file_in_another_students_folder_is_told(tmp_path):
+    for path, time in (("anna/03_lenet5.ipynb", 1000), ("mallory/anna_03_lenet5.ipynb", 2000)):
+        os.utime(put(tmp_path / path, b"{}"), (time, time))
+    [one] = collect(tmp_path, LESSONS)
+    assert (one.student, one.origin) == ("anna", "mallory/anna_03_lenet5.ipynb")
+    places = "anna/03_lenet5.ipynb, mallory/anna_03_lenet5.ipynb"
+    assert one.doubts == (f"files of this student lie in several folders ({places})",)
+    os.remove(tmp_path / "mallory" / "anna_03_lenet5.ipynb")
+    assert collect(tmp_path, LESSONS)[0].doubts == ()
+
+
+def test_a_student_without_a_notebook_has_a_row(tmp_path):
+    files = ["Anna_1_assignsubmission_file_/03_lenet5.ipynb", "Ben_2_assignsubmission_file_/03_lenet5.html"]
+    files += [
+        "Anna_1_assignsubmission_file_/notes.txt",
+        "Chris_3_assignsubmission_file_/work.rar",
+        "list.csv",
+    ]
+    for path in files:
+        put(tmp_path / "in" / path, b"{}")
+    put(tmp_path / "class.zip", packed(dict.fromkeys(files, b"{}")))
+    for place in ("in", "class.zip"):
+        problems = {(one.student, one.lesson): one.problem for one in collect(tmp_path / place, LESSONS)}
+        assert problems == {("Anna", "03_lenet5"): ""} | dict.fromkeys(
+            [("Ben", "03_lenet5"), ("Chris", "")], "neither a notebook (.ipynb) nor a zip file was handed in"
+        )
+
+
+def without(content: bytes, flag: str) -> bytes:
+    """A zip file without its dates, or without the mark that its names are UTF-8."""
+    content = bytearray(content)
+    for sign, flags, date in ((b"PK\3\4", 6, 10), (b"PK\1\2", 8, 12)):
+        place = content.find(sign)
+        if flag == "date":
+            content[place + date : place + date + 4] = bytes(4)
+        else:
+            content[place + flags + 1] &= ~8
+    return bytes(content)
+
+
+@pytest.mark.parametrize(("name", "lacks"), [
+    ("Lesson 3: LeNet/Jörg_03_lenet5.ipynb", ""),
+    ("Jörg_03_lenet5.ipynb", "date"),
+    ("Jörg_03_lenet5.ipynb", "UTF-8"),
+])  # fmt: skip
+def test_zips_of_other_programs(tmp_path, name, lacks):
+    content = packed({name: b"{}"})
+    path = put(tmp_path / "class.zip", without(content, lacks) if lacks else content)
+    [one] = collect(path, LESSONS)
+    assert (one.student, one.lesson, one.problem) == ("Jörg", "03_lenet5", "")
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "名", "𠀀"])
+def test_a_long_name_fits_into_a_files_name(letter):
+    safe = names.safe(letter * 300)
+    assert set(safe) == {letter} and 150 < len(safe.encode()) <= 160
 
 
 def test_links_are_not_followed(tmp_path):

@@ -190,6 +190,9 @@ def test_lessons_can_be_chosen(tmp_path):
         put(tmp_path / "in" / "anna" / f"{lesson}.ipynb", released(lesson))
     grade(tmp_path / "in", tmp_path / "out", lessons=["00"])
     assert list(rows(tmp_path / "out")) == [("anna", "00_start_here")]
+    _, said = grade(tmp_path / "in", tmp_path / "out", lessons=["03"])
+    assert list(rows(tmp_path / "out")) == [("anna", LESSON)]
+    assert "no longer 00_start_here, graded earlier" in said
     with pytest.raises(CourseError, match="no submission is for 01_convolution"):
         grade(tmp_path / "in", tmp_path / "out", lessons=["01"])
     with pytest.raises(CourseError, match="Unknown lesson"):

@@ -98,6 +98,50 @@ def test_of_a_duplicated_cell_the_last_counts(last):
     assert result.notes == ["The answer cell of count_c3 stood there 2 times; the last counts."]
 
 
+def parts(made: dict, key: str, *sources: str) -> dict:
+    """The notebook with a cell split as JupyterLab does it: every part keeps the label, one the id."""
+    place = made["cells"].index(cell(made, key))
+    made["cells"][place : place + 1] = [
+        cell(made, key) | {"source": source} | ({"id": f"part{number}"} if number else {})
+        for number, source in enumerate(sources)
+    ]
+    return made
+
+
+HELPER = "def helper(table):\n    return int(np.sum(table))"
+ANSWER = "def count_c3(table, size=5):\n    return helper(table) * size**2 + table.shape[1]"
+
+
+@pytest.mark.parametrize("sources", [(HELPER, ANSWER), (ANSWER, HELPER), (HELPER, ANSWER, "count_c3(table)")])
+def test_a_split_answer_keeps_all_of_its_parts(sources):
+    result = mended(parts(filled({}), "count_c3", *sources))
+    assert result.answers["count_c3"] == ANSWER and not result.notes and not result.tampered
+    kept = [c.source for c in result.notebook.cells if c.source in sources]
+    assert sorted(kept) == sorted(sources)
+    exercise = next(e for e in RELEASE.automatic if e.name == "count_c3")
+    assert HELPER in answers.needed(exercise, result, RELEASE)[0]
+
+
+def test_an_answer_of_two_functions_may_be_split_between_them():
+    lesson = PROJECT.find(["01_convolution"])[0]
+    release = release_module.load(lesson, PROJECT)
+    whole = solutions("01_convolution")["max_pool"]
+    first, second = whole.split("\n\n\n")
+    made = parts(filled({}, "01_convolution"), "max_pool", first, second)
+    result = repair.repair(notebook.read(data(made)), release)
+    assert result.answers["max_pool"] == f"{first}\n\n{second}"
+    assert result.notes == ["The answer to max_pool stood in 2 cells; they were read as one."]
+    assert [c.source for c in result.notebook.cells].count(second) == 0
+
+
+def test_a_cell_between_answer_and_check_is_run_with_a_name_of_the_story():
+    story = {"count_c3": "def count_c3(table, size=5):\n    return helper(table) + 0 * by_hand_total"}
+    exercise = next(e for e in RELEASE.automatic if e.name == "count_c3")
+    made = before(filled(story), "count_c3_check", code(HELPER))
+    texts, whole = answers.needed(exercise, mended(made), RELEASE)
+    assert whole and HELPER in texts and story["count_c3"] not in texts
+
+
 def test_a_missing_answer_and_one_in_another_cell():
     made = filled(right())
     made["cells"].remove(cell(made, "rbf_scores"))
@@ -241,6 +285,19 @@ def test_a_thousand_special_lines_take_no_time():
     assert time.monotonic() - begin < 2
     assert scan.reasons(source, "", frozenset(), frozenset()) == ["cannot be read for the report"]
     assert scan.reasons("def f(x)\n    return 1", "", frozenset(), frozenset()) == []
+
+
+@pytest.mark.parametrize("line", ["/f x", ",f x", ";f x", ">>> /f x", "f?", "\f!ls"])
+def test_a_thousand_lines_that_only_ipython_reads_take_no_time(line):
+    begin = time.monotonic()
+    assert code_module.too_special(f"{line}\n" * 1000)
+    assert time.monotonic() - begin < 2
+    assert not code_module.too_special(f"{line}\n") and not code_module.too_special("x = 1\n" * 10_000)
+
+
+def test_a_few_special_lines_are_read_as_ipython_reads_them():
+    assert code_module.python("/f x") == "f(x)\n"
+    assert code_module.names("files = !ls\n%time y = 2\n/f x")[0] == {"files"}
 
 
 def test_a_module_is_read_in_its_own_encoding():

@@ -1,13 +1,15 @@
 """Building: repeatable, nothing leaks to students, nothing half-written when it fails."""
 
+import errno
 import re
+from pathlib import Path
 
 import nbformat
 import pytest
 
 from course_tools.build import build, stale
 from course_tools.errors import CourseError
-from course_tools.files import read_csv
+from course_tools.files import read_csv, write_all
 from course_tools.measure import measure
 from course_tools.project import Project
 
@@ -131,6 +133,16 @@ def test_an_unwritable_folder_is_a_short_error_and_writes_neither_file(project):
         build_first(project)
     assert not project.lessons[0].solution.exists()
     assert not list(project.root.rglob("*.new"))
+
+
+def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
+    def full(self, content):
+        raise OSError(errno.ENOSPC, "No space left on device")  # as a failing write: without a file's name
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(CourseError, match=r"cannot write .*page.html: No space left"):
+        write_all({tmp_path / "page.html": b"x"})
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_in_the_way_is_a_short_error_and_writes_neither_file(project):

@@ -28,10 +28,20 @@ def second_lesson(project: Project, old: str, new: str) -> Project:
     return Project(project.root)
 
 
+def test_brackets_in_an_error_are_shown_as_they_are(monkeypatch, capsys):
+    def fails():
+        raise CourseError("The [training] of a recipe ends in [/red].")
+
+    monkeypatch.setattr("course_tools.cli.app", fails)
+    with pytest.raises(SystemExit):
+        main()
+    assert "course: The [training] of a recipe ends in [/red]." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("ax.plot([1, 2, 3])", "ax.plot([1, 2, 3])\nraise ValueError('too steep')", "ValueError: too steep"),
+        ("ax.plot([1, 2, 3])", "ax.plot([1, 2, 3])\nraise ValueError('[/] steep')", "ValueError: [/] steep"),
         ('steepness", 1.0', 'steepness", 2.5', "finding steepness = 2.5 left its band 0.9 … 1.1"),
     ],
 )

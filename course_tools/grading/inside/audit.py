@@ -4,8 +4,10 @@ Python calls an audit hook for such acts, and a hook cannot be taken away. It is
 report is for the teacher. Only acts of the student's own code count, not those of a library that it calls.
 """
 
+import _signal
 import mmap
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -45,6 +47,8 @@ EVENTS = {  # audit event -> (what the teacher reads, modules through which it m
     "os.killpg": ("sends signals to processes", "process"),
     "subprocess.Popen": (_PROCESS, "process"),
     "_thread.start_new_thread": ("starts threads", "thread"),
+    "_thread.start_joinable_thread": ("starts threads", "thread"),  # Python 3.13
+    "sys.monitoring.register_callback": ("traces other code", ""),  # Python 3.12
     "socket.connect": (_NETWORK, ""),
     "socket.bind": (_NETWORK, ""),
     "exec": (_TEXT, ""),
@@ -75,7 +79,27 @@ def install() -> None:
     places = {sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__), here, course}
     _places = tuple(place + os.sep for place in places)
     _files = (*_places, "<frozen", "<imports>", "<check", "<__array_function__")
+    for name in ("signal", "setitimer", "alarm"):  # a handler sees the guard's frames
+        setattr(_signal, name, _told(getattr(_signal, name)))
+        setattr(signal, name, _told(getattr(signal, name)))
     sys.addaudithook(_hook)
+
+
+def _told(function: Callable) -> Callable:
+    """The same function, which reports that the student's code calls it."""
+
+    def call(*arguments):
+        global _busy
+        if _report is not None and not _busy:
+            _busy = True
+            try:
+                if _by_student(()):
+                    _report("sets a signal handler or a timer")
+            finally:
+                _busy = False
+        return function(*arguments)
+
+    return call
 
 
 def watch(report: Callable[[str], None] | None) -> None:

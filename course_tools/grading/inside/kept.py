@@ -70,15 +70,20 @@ def pretends(value: object) -> bool:
     """Whether a class of the student's own says how the value compares, or what its numbers are."""
     for kind in _MRO(type(value)):
         comparing = [vars(kind)[name] for name in _COMPARING if name in vars(kind)]
-        if comparing and not (_of_library(kind) and all(map(_in_library, comparing))):
+        if comparing and not (of_library(kind) and all(map(_in_library, comparing))):
             return True
     return False
 
 
-def _of_library(kind: type) -> bool:
+def of_library(kind: type) -> bool:
     """Whether a class is found where it says, and that is a library and no module of the student's own."""
     name, module = kind.__module__, sys.modules.get(kind.__module__)
-    if not module or name == "__main__" or _found(module, kind.__qualname__) is not kind:
+    if (
+        not module
+        or name == "__main__"
+        or name.startswith("unittest")
+        or _found(module, kind.__qualname__) is not kind
+    ):
         return False
     while name not in _WITHOUT_FILE:
         file = getattr(sys.modules.get(name), "__file__", None)
