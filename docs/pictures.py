@@ -23,7 +23,7 @@ PICTURES = {  # file in docs/pictures -> lesson, beginning of the alternative te
     "printing.png": ("03_lenet5", "Three rows of ten pictures"),
     "starts.png": ("06_initialization", "Training loss by epoch for nine starts"),
     "degradation.png": ("09_resnet", "Two panels of training loss over the epochs"),
-    "resnet20.png": ("09_resnet", "Two panels over the 36 epochs"),
+    "resnet20.png": ("09_resnet", "Two panels over the 80 epochs"),
 }
 
 
